@@ -5,7 +5,7 @@
  * mistake is an error in review and not a crash loop. Everything here is plain data: no I/O, no clock.
  */
 import { posix } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Longest life of an RDS IAM token, in seconds. Source: the `X-Amz-Expires` that AWS fixes for `rds-db`. */
 export const MAX_TOKEN_LIFETIME_SECONDS = 900;
@@ -122,7 +122,7 @@ const renewalSchema = z
     initialBackoffSeconds: z.number().min(0.05).max(60).default(1),
     /** Longest delay between retries, in seconds. */
     maxBackoffSeconds: z.number().min(0.05).max(300).default(30),
-    /** Time that one attempt may take, credentials and files included, in seconds. */
+    /** Longest wait for credentials in one attempt, in seconds. */
     attemptTimeoutSeconds: z.number().min(0.5).max(300).default(45),
   })
   .refine(({ threshold, jitter }) => jitter < threshold, {
@@ -260,7 +260,20 @@ export type PoolerConfig = RefresherConfig['poolers'][number];
 export type RenewalConfig = RefresherConfig['renewal'];
 export type CredentialSourceName = RefresherConfig['credentials'];
 
-/** One line a problem: where it is, and what to do. Values of the input are never repeated wholesale. */
-export function describeIssues(error: z.ZodError): string[] {
-  return error.issues.map(issue => `${issue.path.join('.') || 'config'}: ${issue.message}`);
+/** The value at a path, if it is one that fits in a line. */
+function received(input: unknown, path: PropertyKey[]): string {
+  let value = input;
+  for (const key of path) value = (value as Record<PropertyKey, unknown> | null | undefined)?.[key];
+  if (value === undefined) return path.length > 0 ? ' (it is missing)' : '';
+  if (value === null || typeof value === 'object') return '';
+  const text = JSON.stringify(value);
+  // Long values are cut: nothing in a configuration is secret, but what is pasted by mistake may be.
+  return ` (received ${text.length > 40 ? `${text.slice(0, 20)}…` : text})`;
+}
+
+/** One line a problem: where it is, what to do, and what was there. */
+export function describeIssues(error: z.ZodError, input: unknown): string[] {
+  return error.issues.map(
+    ({ path, message }) => `${path.join('.') || 'config'}: ${message}${received(input, path)}`,
+  );
 }

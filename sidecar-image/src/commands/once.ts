@@ -1,0 +1,40 @@
+import type { RefresherConfig } from '../config/schema';
+import { RefresherError } from '../errors';
+import type { Logger, SecretMask } from '../log';
+import { publishCaBundle } from '../publish/ca-bundle';
+import { assemble } from './assemble';
+
+/**
+ * `once`: publishes every target once and returns, for an init container. It retries until `timeoutSeconds` have passed,
+ * then throws the kind of the last failure.
+ */
+export async function once(
+  config: RefresherConfig,
+  log: Logger,
+  mask: SecretMask,
+  timeoutSeconds: number,
+): Promise<void> {
+  if (config.caBundle) publishCaBundle(config.caBundle.path);
+  const finished = new AbortController();
+  const finish = () => finished.abort();
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, finish);
+
+  const missing = () =>
+    groups.flatMap(({ targets }) => targets).filter(({ schedule }) => schedule.token === undefined);
+  const { groups, loop } = assemble(config, log, mask, () => {
+    if (missing().length === 0) finish();
+  });
+  const deadline = setTimeout(finish, timeoutSeconds * 1000);
+  await loop.run(finished.signal);
+  clearTimeout(deadline);
+
+  const left = missing();
+  if (left.length === 0) return;
+  const described = left.map(
+    ({ config: { name }, lastFailure }) => `${name}: ${lastFailure?.message ?? 'no answer yet'}`,
+  );
+  throw new RefresherError(
+    left.find(({ lastFailure }) => lastFailure !== undefined)?.lastFailure?.kind ?? 'timeout',
+    `not published within ${timeoutSeconds} s: ${described.join('; ')}`,
+  );
+}

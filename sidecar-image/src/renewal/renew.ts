@@ -1,0 +1,145 @@
+/**
+ * One attempt, from target to published file. It reads in the order of the data: credentials, token, entry, file.
+ * Reloading the pooler comes after, in reload/, and nothing flows back from there.
+ */
+import type { RenewalConfig, TargetConfig } from '../config/schema';
+import { type Credentials, expiryOf } from '../credentials/credentials';
+import type { Encoder } from '../encode/encoder';
+import { describeError, failureKind, RefresherError } from '../errors';
+import { type Fingerprint, isIntact } from '../publish/atomic-file';
+import type { Clock } from '../schedule/clock';
+import { afterFailure, afterPublish, outlives } from '../schedule/renewal';
+import { readToken, type Token } from '../token/token';
+import type { FileState, GroupState, TargetState } from './state';
+
+/** What an attempt acts through; a test gives its own. */
+export interface RenewalPorts {
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly credentials: () => Promise<Credentials>;
+  readonly sign: (target: TargetConfig, credentials: Credentials) => Promise<string>;
+  readonly encode: Encoder;
+  readonly publish: (path: string, content: string, mode: number) => Fingerprint;
+}
+
+/** Who wants to know: the log, the poolers. */
+export interface RenewalEvents {
+  published(target: TargetState): void;
+  failed(target: TargetState, error: unknown): void;
+  /** A file was replaced; its readers hold old logins until they reload. */
+  replaced(file: FileState): void;
+}
+
+interface Renewed {
+  readonly target: TargetState;
+  readonly token: Token;
+  /** By path. */
+  readonly entries: ReadonlyMap<string, string>;
+}
+
+/** Signs for one target and encodes the token for each of its files. Throws without having changed anything. */
+async function prepare(
+  target: TargetState,
+  credentials: Credentials,
+  renewal: RenewalConfig,
+  ports: RenewalPorts,
+): Promise<Renewed> {
+  const text = await ports.sign(target.config, credentials);
+  const now = ports.clock.now();
+  const token = readToken(text, now, {
+    credentialsExpireAt: expiryOf(credentials),
+    lifetimeSeconds: renewal.tokenLifetimeSeconds,
+  });
+  if (!outlives(token, target.schedule.token, now)) {
+    throw new RefresherError(
+      'credentials',
+      'the credentials at hand sign no token that outlives the published one: waiting for the source to renew them',
+    );
+  }
+  const entries = new Map<string, string>();
+  for (const output of target.config.outputs) {
+    entries.set(output.path, ports.encode(target.config, output, token));
+  }
+  return { target, token, entries };
+}
+
+/** Writes a file from the entries in hand, the newest of each target. */
+function writeFile(file: FileState, renewed: readonly Renewed[], ports: RenewalPorts): void {
+  const entries = new Map(file.entries);
+  for (const { target, entries: fresh } of renewed) {
+    const entry = fresh.get(file.plan.path);
+    if (entry !== undefined) entries.set(target.config.name, entry);
+  }
+  const content = file.plan.entries.map(({ target }) => entries.get(target.name) ?? '').join('');
+  file.fingerprint = ports.publish(file.plan.path, content, file.plan.mode);
+  for (const [name, entry] of entries) file.entries.set(name, entry);
+}
+
+/** Renews `due`, members of `group`. Never throws: what fails is recorded with the target, and the old file stays. */
+export async function renew(
+  group: GroupState,
+  due: readonly TargetState[],
+  renewal: RenewalConfig,
+  ports: RenewalPorts,
+  events: RenewalEvents,
+): Promise<void> {
+  const startedAt = ports.clock.now().monotonic;
+  // One draw an attempt: targets of a shared file stay in step, so that it is replaced once for all of them.
+  const draw = ports.random();
+  const errors = new Map<TargetState, unknown>();
+
+  let renewed: Renewed[] = [];
+  try {
+    const credentials = await ports.credentials();
+    for (const target of due) {
+      try {
+        renewed.push(await prepare(target, credentials, renewal, ports));
+      } catch (error) {
+        errors.set(target, error);
+      }
+    }
+  } catch (error) {
+    renewed = [];
+    for (const target of due) errors.set(target, error);
+  }
+
+  const replaced: FileState[] = [];
+  for (const file of group.files) {
+    const affected = renewed.filter(({ entries }) => entries.has(file.plan.path));
+    if (affected.length === 0) continue;
+    try {
+      writeFile(file, affected, ports);
+      replaced.push(file);
+    } catch (error) {
+      for (const { target } of affected) errors.set(target, error);
+    }
+  }
+
+  const now = ports.clock.now();
+  for (const { target, token } of renewed) {
+    if (errors.has(target)) continue;
+    target.schedule = afterPublish(token, now, renewal, draw);
+    target.published += 1;
+    target.lastDurationSeconds = (now.monotonic - startedAt) / 1000;
+    events.published(target);
+  }
+  for (const [target, error] of errors) {
+    const kind = failureKind(error);
+    target.schedule = afterFailure(target.schedule, now, renewal, draw);
+    target.failed.set(kind, (target.failed.get(kind) ?? 0) + 1);
+    target.lastFailure = { at: now.wall, kind, message: describeError(error) };
+    events.failed(target, error);
+  }
+  for (const file of replaced) events.replaced(file);
+}
+
+/** Puts back files that somebody changed or removed: the logins in hand are still the newest. Throws kind `publish`. */
+export function repair(group: GroupState, ports: RenewalPorts, events: RenewalEvents): void {
+  for (const file of group.files) {
+    if (file.fingerprint === undefined || isIntact(file.plan.path, file.fingerprint)) continue;
+    writeFile(file, [], ports);
+    file.repaired += 1;
+    events.replaced(file);
+  }
+}
