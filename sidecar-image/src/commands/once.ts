@@ -14,7 +14,7 @@ export async function once(
   mask: SecretMask,
   timeoutSeconds: number,
 ): Promise<void> {
-  if (config.caBundle) publishCaBundle(config.caBundle.path);
+  if (config.caBundle) publishCaBundle(config.caBundle);
   const finished = new AbortController();
   const finish = () => finished.abort();
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, finish);

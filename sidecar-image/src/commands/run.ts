@@ -63,7 +63,7 @@ async function startServers(
 /** `run`: keeps every token fresh until told to stop. Throws kinds `publish` (CA bundle) and `listen`. */
 export async function run(config: RefresherConfig, log: Logger, mask: SecretMask): Promise<void> {
   const { quit, signal } = stopRequest(log);
-  if (config.caBundle) publishCaBundle(config.caBundle.path);
+  if (config.caBundle) publishCaBundle(config.caBundle);
 
   let reloaders: Reloader[] = [];
   const reload = ({ plan }: FileState) => {

@@ -13,6 +13,7 @@ const VARIABLES: readonly { readonly name: string; readonly path: Path; readonly
   { name: 'REFRESHER_TARGET_USER', path: ['targets', 0, 'user'] },
   { name: 'REFRESHER_TARGET_REGION', path: ['targets', 0, 'region'] },
   { name: 'REFRESHER_CA_BUNDLE', path: ['caBundle', 'path'] },
+  { name: 'REFRESHER_CA_BUNDLE_SOURCE', path: ['caBundle', 'source'] },
   { name: 'REFRESHER_PGBOUNCER_SOCKET_DIR', path: ['poolers', 0, 'socketDirectory'] },
   { name: 'REFRESHER_PGBOUNCER_PORT', path: ['poolers', 0, 'port'] },
   { name: 'REFRESHER_PGBOUNCER_VERSION', path: ['poolers', 0, 'version'] },

@@ -160,6 +160,8 @@ const credentialSourceSchema = z.enum([
 const caBundleSchema = z.strictObject({
   /** Where to put the RDS CA bundle, for PgBouncer's `server_tls_ca_file` or libpq's `sslrootcert`. */
   path: absolutePath,
+  /** A PEM file to publish in place of the bundle in the image: a newer one, or of a private authority. */
+  source: absolutePath.optional(),
 });
 
 const shape = z.strictObject({
