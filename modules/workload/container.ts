@@ -2,10 +2,17 @@ import type { Mount } from './volume';
 
 /** A port that a container listens on. Two containers of a pod can't share one. */
 export interface ContainerPort {
+  /** Unique in the pod, at most 15 characters. */
   readonly name: string;
   readonly port: number;
   /** @default TCP */
   readonly protocol?: 'TCP' | 'UDP';
+  /**
+   * `false` for a port on 127.0.0.1: it takes part in the check for clashes, and the pod doesn't announce it.
+   *
+   * @default true
+   */
+  readonly exposed?: boolean;
 }
 
 /** Kubernetes quantities. */
@@ -14,6 +21,7 @@ export interface ResourceAmounts {
   readonly memory?: string;
 }
 
+/** A check that the kubelet runs. Its defaults are Kubernetes' own. */
 export interface Probe {
   readonly check:
     | { readonly kind: 'http'; readonly path: string; readonly port: number }

@@ -1,5 +1,5 @@
 import type { PolicyGrant, WorkloadIdentity } from '../identity/workload-identity';
-import type { Container, EnvValue } from './container';
+import type { Container, ContainerPort, EnvValue } from './container';
 import type { Mount } from './volume';
 
 /**
@@ -19,6 +19,15 @@ export interface SidecarContext {
   readonly runAsGroup: number;
 }
 
+/** A container of the assembled pod, as a sidecar's `check` sees it. */
+export interface PlacedContainer {
+  readonly role: 'app' | 'sidecar' | 'init';
+  /** With what every sidecar added to it. */
+  readonly container: Container;
+  /** The uid it runs with. */
+  readonly runAsUser: number;
+}
+
 /** What a sidecar brings to the pod. */
 export interface SidecarContribution {
   /** Run beside the app, in this order. */
@@ -27,10 +36,17 @@ export interface SidecarContribution {
   readonly initContainers?: readonly Container[];
   /** Added to the app container. */
   readonly appMounts?: readonly Mount[];
+  /** Ports that the app container listens on because of this sidecar. */
+  readonly appPorts?: readonly ContainerPort[];
   /** Added to the app container; the app's own value of a variable wins. */
   readonly appEnv?: Readonly<Record<string, EnvValue>>;
   /** AWS permissions the pod's role needs. */
   readonly grants?: readonly PolicyGrant[];
+  /**
+   * Called at synth with all containers of the assembled pod, for rules between containers that only this sidecar
+   * knows. Throws to refuse, naming both sides.
+   */
+  readonly check?: (containers: readonly PlacedContainer[]) => void;
 }
 
 /** Anything that contributes to a pod: the refresher, PgBouncer, a file sync, a log shipper, or your own. */

@@ -18,7 +18,7 @@ export interface EmptyDirVolume {
 export interface ConfigVolume {
   readonly kind: 'config';
   readonly name: string;
-  /** Content by file name. May hold unresolved values. */
+  /** Content by file name, literally: a `${` in it stays one. May hold unresolved values, as tokens. */
   readonly files: Readonly<Record<string, string>>;
 }
 
