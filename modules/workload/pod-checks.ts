@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import type { Container, Probe } from './container';
 import { requireDnsLabel, requireEnvName, requirePort, requirePortName } from './names';
-import type { PodPlan } from './pod';
+import type { PodPlan } from './pod-plan';
 import { isUnresolved } from './unresolved';
 import type { Mount } from './volume';
 

@@ -1,5 +1,5 @@
 import type { Container, ContainerPort, EnvValue, Probe, ResourceAmounts } from './container';
-import type { PodPlan } from './pod';
+import type { PodPlan } from './pod-plan';
 import { numberText } from './unresolved';
 import type { ConfigVolume, Mount, Volume } from './volume';
 

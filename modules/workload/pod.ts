@@ -1,9 +1,10 @@
-import type { PolicyGrant, WorkloadIdentity } from '../identity/workload-identity';
+import type { WorkloadIdentity } from '../identity/workload-identity';
 import type { Container, EnvValue } from './container';
 import { checkPod } from './pod-checks';
+import type { PodPlan } from './pod-plan';
 import { distinct, sameValue } from './same-value';
 import type { Lifecycle, PlacedContainer, Sidecar, SidecarContext, SidecarContribution } from './sidecar';
-import type { ConfigVolume, Volume } from './volume';
+import type { Volume } from './volume';
 
 /** uid, gid and fsGroup unless told otherwise: `nonroot` of the distroless images. */
 export const DEFAULT_USER_ID = 65_532;
@@ -26,25 +27,6 @@ export interface Pod {
   readonly runAsGroup?: number;
   /** Group of the files on the volumes. 0 is refused. @default - `runAsGroup` */
   readonly fsGroup?: number;
-}
-
-/** The pod with everything its sidecars brought, checked: what is left to do is to write it down. */
-export interface PodPlan {
-  readonly lifecycle: Lifecycle;
-  /** With the sidecars' mounts and variables. */
-  readonly app: Container;
-  readonly sidecars: readonly Container[];
-  /** Run to their end before the sidecars. */
-  readonly setup: readonly Container[];
-  /** Run to their end before the app; with `native`, beside the sidecars. */
-  readonly initContainers: readonly Container[];
-  readonly volumes: readonly Volume[];
-  /** Those of `volumes` whose ConfigMap has to be created. */
-  readonly configVolumes: readonly ConfigVolume[];
-  readonly grants: readonly PolicyGrant[];
-  readonly runAsUser: number;
-  readonly runAsGroup: number;
-  readonly fsGroup: number;
 }
 
 /**

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Container } from '../../../modules/workload/container';
-import { type PodPlan, planPod } from '../../../modules/workload/pod';
+import { planPod } from '../../../modules/workload/pod';
+import type { PodPlan } from '../../../modules/workload/pod-plan';
 import { nativeSidecarIndexes, podTemplate } from '../../../modules/workload/pod-template';
 import type { Mount, Volume } from '../../../modules/workload/volume';
 import { testSidecar } from './fixtures';
