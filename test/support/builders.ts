@@ -45,7 +45,9 @@ export function targetConfig(overrides: Partial<TargetInput> = {}): RefresherCon
 }
 
 export function poolerConfig(overrides: Partial<PoolerInput> = {}): PoolerConfig {
-  const [pooler] = config({ poolers: [poolerInput(overrides)] }).poolers;
+  const input = poolerInput(overrides);
+  const target = targetInput({ outputs: [{ format: 'pgbouncer-userlist', path: input.authFile }] });
+  const [pooler] = config({ targets: [target], poolers: [input] }).poolers;
   if (pooler === undefined) throw new Error('no pooler');
   return pooler;
 }

@@ -15,6 +15,8 @@ export interface CaughtLogin {
  */
 export class PasswordCatcher {
   readonly logins: CaughtLogin[] = [];
+  private readonly held = new Set<() => void>();
+  private holding = false;
   private readonly listener = new Listener(createServer(socket => this.serve(socket)));
 
   static async start(): Promise<PasswordCatcher> {
@@ -25,6 +27,22 @@ export class PasswordCatcher {
 
   get port(): number {
     return this.listener.port;
+  }
+
+  /** Logins that wait for `release`. */
+  get waiting(): number {
+    return this.held.size;
+  }
+
+  /** Lets nobody in, and refuses nobody, until `release`. */
+  hold(): void {
+    this.holding = true;
+  }
+
+  release(): void {
+    this.holding = false;
+    for (const admit of this.held) admit();
+    this.held.clear();
   }
 
   async stop(): Promise<void> {
@@ -56,7 +74,9 @@ export class PasswordCatcher {
           const user = startup?.get('user') ?? '';
           const database = startup?.get('database') ?? user;
           this.logins.push({ user, database, password: body.toString('utf8', 0, body.length - 1) });
-          socket.write(Buffer.concat([message('R', word(0)), ...PARAMETERS, READY]));
+          const admit = () => socket.write(Buffer.concat([message('R', word(0)), ...PARAMETERS, READY]));
+          if (this.holding) this.held.add(admit);
+          else admit();
         } else if (type === 'Q') {
           // EmptyQueryResponse.
           socket.write(Buffer.concat([message('I', Buffer.alloc(0)), READY]));

@@ -75,7 +75,9 @@ export function configFromEnvironment(env: Environment): unknown {
   for (const { name, path, number } of VARIABLES) {
     const value = env[name];
     if (value === undefined || value === '') continue;
-    assign(config, path, number && value.trim() !== '' ? Number(value) : value);
+    // What is no number stays text, for the error to quote it.
+    const isNumber = number && value.trim() !== '' && !Number.isNaN(Number(value));
+    assign(config, path, isNumber ? Number(value) : value);
   }
   const { poolers } = config as Pick<RefresherConfigInput, 'poolers'>;
   if (poolers?.[0] !== undefined) poolers[0].authFile = env.REFRESHER_USERLIST ?? '';

@@ -19,20 +19,26 @@ const nameSchema = z
   );
 
 /** Whole numbers may arrive as text: from the environment, or from a Terraform interpolation inside a string. */
-const integer = (minimum: number, maximum: number) =>
-  z
-    .union([z.number(), z.string().regex(/^\d+$/, 'must be a whole number').transform(Number)])
-    .pipe(z.number().int().min(minimum).max(maximum));
+const integer = (minimum: number, maximum: number) => {
+  const message = `must be a whole number from ${minimum} to ${maximum}`;
+  return z
+    .union([z.number(), z.string().regex(/^\d+$/).transform(Number)], message)
+    .pipe(z.number(message).int({ message, abort: true }).min(minimum, message).max(maximum, message));
+};
 
 const port = integer(1, 65_535);
 
 /** NUL and line ends can't be written in any of the formats; other control characters are never meant. */
-const printable = z
-  .string()
-  .regex(/^[^\u0000-\u001f\u007f]+$/, 'must not be empty or hold control characters');
+const printable = z.string().regex(/^[^\u0000-\u001f\u007f]+$/, {
+  message: 'must not be empty or hold control characters',
+  abort: true,
+});
+
+/** A user's name in the database. PostgreSQL cuts longer ones, in bytes; MySQL's are shorter. */
+const userName = printable.refine(name => Buffer.byteLength(name) <= 63, 'must have at most 63 bytes');
 
 const absolutePath = printable
-  .refine(path => posix.isAbsolute(path), 'must be an absolute path')
+  .refine(path => posix.isAbsolute(path), { message: 'must be an absolute path', abort: true })
   .refine(
     path => posix.normalize(path) === path && !path.endsWith('/'),
     'must be a normalized path of a file',
@@ -61,7 +67,9 @@ const outputSchema = z.discriminatedUnion('format', [
     ...outputBase,
     /** Database the line is for. `*` is any. */
     database: printable.default('*'),
-    access: z.literal('owner').default('owner'),
+    access: z
+      .literal('owner', 'must be "owner": libpq ignores a password file that others may read')
+      .default('owner'),
   }),
   /** The bare token, without a line end. */
   z.strictObject({ format: z.literal('token'), ...outputBase, access: access.default('group') }),
@@ -76,11 +84,14 @@ const targetSchema = z.strictObject({
    * The endpoint RDS itself gave the database. A CNAME will not do: the signature covers the host name, and RDS
    * refuses a token that was signed for another.
    */
-  host: printable.max(253).regex(/^[A-Za-z0-9.-]+$/, 'must be a host name, without scheme, port or path'),
+  host: z
+    .string()
+    .max(253)
+    .regex(/^[A-Za-z0-9.-]+$/, 'must be a host name, without scheme, port or path'),
   /** Port of the endpoint, part of what is signed. */
   port,
   /** Database user, with `GRANT rds_iam` (PostgreSQL) or `AWSAuthenticationPlugin` (MySQL). */
-  user: printable.max(63),
+  user: userName,
   /** AWS Region of the database, part of what is signed. */
   region: z.string().regex(/^[a-z]{2,}(-[a-z]+)+-\d+$/, 'must be an AWS Region such as eu-central-1'),
   /** Files to keep fresh for this target. */
@@ -89,7 +100,7 @@ const targetSchema = z.strictObject({
 
 /** `1.24` or `1.24.1`. */
 const pgbouncerVersion = z
-  .string()
+  .string('must be a PgBouncer version in quotes, such as "1.24"')
   .regex(/^1\.\d{1,2}(\.\d{1,3})?$/, 'must be a PgBouncer version such as 1.24');
 
 const poolerSchema = z.strictObject({
@@ -102,7 +113,7 @@ const poolerSchema = z.strictObject({
   /** PgBouncer's `listen_port`, which also names its socket. */
   port: port.default(6432),
   /** A member of PgBouncer's `admin_users`. `pgbouncer` needs no entry when the uids are equal. */
-  adminUser: printable.max(63).default('pgbouncer'),
+  adminUser: userName.default('pgbouncer'),
   /** Decides how long a password the userlist may hold. */
   version: pgbouncerVersion.default('1.24'),
 });
@@ -137,7 +148,7 @@ const renewalSchema = z
 const listenSchema = z
   .strictObject({
     /** Address of the probe listener. */
-    host: z.union([z.ipv4(), z.ipv6()]).default('0.0.0.0'),
+    host: z.union([z.ipv4(), z.ipv6()], 'must be an IP address, such as 0.0.0.0 or ::').default('0.0.0.0'),
     /** Port of the probes, `/metrics` and `/status`. */
     probePort: port.default(9810),
     /** Port of `POST /quit`. Always on 127.0.0.1. */
@@ -262,20 +273,4 @@ export type PoolerConfig = RefresherConfig['poolers'][number];
 export type RenewalConfig = RefresherConfig['renewal'];
 export type CredentialSourceName = RefresherConfig['credentials'];
 
-/** The value at a path, if it is one that fits in a line. */
-function received(input: unknown, path: PropertyKey[]): string {
-  let value = input;
-  for (const key of path) value = (value as Record<PropertyKey, unknown> | null | undefined)?.[key];
-  if (value === undefined) return path.length > 0 ? ' (it is missing)' : '';
-  if (value === null || typeof value === 'object') return '';
-  const text = JSON.stringify(value);
-  // Long values are cut: nothing in a configuration is secret, but what is pasted by mistake may be.
-  return ` (received ${text.length > 40 ? `${text.slice(0, 20)}…` : text})`;
-}
-
-/** One line a problem: where it is, what to do, and what was there. */
-export function describeIssues(error: z.ZodError, input: unknown): string[] {
-  return error.issues.map(
-    ({ path, message }) => `${path.join('.') || 'config'}: ${message}${received(input, path)}`,
-  );
-}
+export { describeIssues } from './issues';

@@ -36,7 +36,16 @@ function available(source: keyof typeof SOURCES, env: Environment): boolean {
 export function selectSource(configured: CredentialSourceName, env: Environment): Source {
   const named = Object.keys(SOURCES) as (keyof typeof SOURCES)[];
   if (configured === 'auto') {
-    return named.find(source => available(source, env)) ?? 'instance-metadata';
+    const offered = named.find(source => available(source, env));
+    // The SDK's default chain heeds this variable; its provider for instance metadata, alone, does not.
+    if (offered === undefined && env.AWS_EC2_METADATA_DISABLED?.toLowerCase() === 'true') {
+      throw new RefresherError(
+        'credentials',
+        'no credentials are offered to this process, and AWS_EC2_METADATA_DISABLED keeps it from asking the node: ' +
+          `with IRSA, ${SOURCES['web-identity'].hint}; ${SOURCES.container.hint}`,
+      );
+    }
+    return offered ?? 'instance-metadata';
   }
   if (configured !== 'instance-metadata' && !available(configured, env)) {
     throw new RefresherError(
@@ -46,6 +55,9 @@ export function selectSource(configured: CredentialSourceName, env: Environment)
   }
   return configured;
 }
+
+/** The SDK would write to the console, past the JSON lines and what masks them. */
+const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
 /** Loads a source's provider on first use: each brings code that the others don't need. */
 async function loadProvider(source: Source, region: string, timeoutMs: number): Promise<CredentialProvider> {
@@ -76,7 +88,9 @@ async function loadProvider(source: Source, region: string, timeoutMs: number): 
     }
     case 'instance-metadata': {
       const { fromInstanceMetadata } = await import('@smithy/credential-provider-imds');
-      return fromInstanceMetadata({ timeout: Math.min(timeoutMs, 5_000), maxRetries });
+      // A new one each time: where the service is down, an old one hands out its last answer again as if it lived on.
+      return () =>
+        fromInstanceMetadata({ timeout: Math.min(timeoutMs, 5_000), maxRetries, logger: SILENT })();
     }
   }
 }
@@ -92,7 +106,10 @@ function explain(source: Source, error: unknown): RefresherError {
   return new RefresherError('credentials', `no credentials from "${source}": ${reason}`);
 }
 
-function validate(credentials: Credentials): Credentials {
+function validate(answer: Credentials & { readonly originalExpiration?: Date }): Credentials {
+  // The SDK extends what instance metadata hands out expired; to RDS, it's dead.
+  const { originalExpiration, ...credentials } = answer;
+  if (originalExpiration !== undefined) return validate({ ...credentials, expiration: originalExpiration });
   const { accessKeyId, secretAccessKey, expiration } = credentials;
   if (!accessKeyId || !secretAccessKey) throw new Error('the answer lacks a key');
   if (expiration !== undefined && Number.isNaN(expiration.getTime())) {

@@ -3,7 +3,7 @@
  * or would read as something else, because a bad file is worse than an old one.
  */
 import { RefresherError } from '../errors';
-import { MYSQL_LINE_LIMIT } from './limits';
+import { MYSQL_LINE_LIMIT, PGBOUNCER_USER_LIMIT } from './limits';
 
 /** What an entry is made of. */
 export interface Login {
@@ -29,23 +29,30 @@ function refuseUnprintable(format: string, fields: Record<string, string>): void
 /** `"user" "token"`, with `"` doubled. Source: PgBouncer's "Authentication file format". */
 export function userlistEntry({ user, password }: Login, passwordLimit: number): string {
   refuseUnprintable('pgbouncer-userlist', { user, token: password });
-  const length = Buffer.byteLength(password);
+  // PgBouncer measures what stands in the file, before it takes the doubling of quotes back.
+  const doubled = (text: string) => text.replaceAll('"', '""');
+  const userLength = Buffer.byteLength(doubled(user));
+  if (userLength > PGBOUNCER_USER_LIMIT) {
+    refuse(
+      `pgbouncer-userlist: the user has ${userLength} bytes and PgBouncer reads ${PGBOUNCER_USER_LIMIT}`,
+    );
+  }
+  const length = Buffer.byteLength(doubled(password));
   if (length > passwordLimit) {
     refuse(
       `pgbouncer-userlist: the token has ${length} bytes and this PgBouncer reads ${passwordLimit}: ` +
         'upgrade it (1.17 reads 2,047, 1.26 reads 65,530) and set its version',
     );
   }
-  const quote = (text: string) => `"${text.replaceAll('"', '""')}"`;
-  return `${quote(user)} ${quote(password)}\n`;
+  return `"${doubled(user)}" "${doubled(password)}"\n`;
 }
 
 /** `host:port:database:user:token`, with `\` and `:` escaped. Source: PostgreSQL's "The Password File". */
 export function pgpassEntry({ host, port, user, password }: Login, database: string): string {
   refuseUnprintable('pgpass', { host, user, database, token: password });
   const escaped = (text: string) => text.replaceAll(/[\\:]/g, '\\$&');
-  // A lone * matches anything; a user of that name has to be told apart from it. The database may be the wildcard.
-  const literal = (text: string) => (text === '*' ? '\\*' : escaped(text));
+  // A lone * matches anything, and # at the start of a line makes it a comment. The database may be the wildcard.
+  const literal = (text: string) => escaped(text).replace(/^[*#]/, '\\$&');
   return `${[literal(host), port, escaped(database), literal(user), escaped(password)].join(':')}\n`;
 }
 

@@ -19,6 +19,12 @@ export function pgbouncerPasswordLimit(version: string): number {
   return limit.bytes;
 }
 
+/**
+ * Longest user name PgBouncer reads from its auth_file, in bytes; a longer one stops its loader just so.
+ * Source: MAX_USERNAME there, since 1.16. Before, it was 63, but those read no token either.
+ */
+export const PGBOUNCER_USER_LIMIT = 127;
+
 /** What a userlist is held to when no pooler is configured for it: 1.17, the oldest release that reads session tokens. */
 export const DEFAULT_PGBOUNCER_VERSION = '1.17';
 

@@ -8,7 +8,7 @@ import type { Encoder } from '../encode/encoder';
 import { describeError, failureKind, RefresherError } from '../errors';
 import { type Fingerprint, isIntact } from '../publish/atomic-file';
 import type { Clock } from '../schedule/clock';
-import { afterFailure, afterPublish, outlives } from '../schedule/renewal';
+import { afterFailure, afterPublish, dueInMs, outlives } from '../schedule/renewal';
 import { readToken, type Token } from '../token/token';
 import type { FileState, GroupState, TargetState } from './state';
 
@@ -38,13 +38,16 @@ interface Renewed {
   readonly entries: ReadonlyMap<string, string>;
 }
 
-/** Signs for one target and encodes the token for each of its files. Throws without having changed anything. */
+/**
+ * Signs for one target and encodes the token for each of its files. Throws without having changed anything. Undefined if
+ * there is nothing to gain for a target that only came along with another's renewal.
+ */
 async function prepare(
   target: TargetState,
   credentials: Credentials,
   renewal: RenewalConfig,
   ports: RenewalPorts,
-): Promise<Renewed> {
+): Promise<Renewed | undefined> {
   const text = await ports.sign(target.config, credentials);
   const now = ports.clock.now();
   const token = readToken(text, now, {
@@ -52,6 +55,7 @@ async function prepare(
     lifetimeSeconds: renewal.tokenLifetimeSeconds,
   });
   if (!outlives(token, target.schedule.token, now)) {
+    if (dueInMs(target.schedule, now) > 0) return undefined;
     throw new RefresherError(
       'credentials',
       'the credentials at hand sign no token that outlives the published one: waiting for the source to renew them',
@@ -94,7 +98,8 @@ export async function renew(
     const credentials = await ports.credentials();
     for (const target of due) {
       try {
-        renewed.push(await prepare(target, credentials, renewal, ports));
+        const one = await prepare(target, credentials, renewal, ports);
+        if (one !== undefined) renewed.push(one);
       } catch (error) {
         errors.set(target, error);
       }

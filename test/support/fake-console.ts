@@ -1,0 +1,31 @@
+import type { AdminConsole } from '../../sidecar-image/src/reload/admin-console';
+import { USERLIST } from './builders';
+
+/** PgBouncer's admin console of a pooler that is well, with parts replaced, that notes down what it is asked. */
+export function fakeConsole(overrides: Partial<AdminConsole> = {}): AdminConsole & { calls: string[] } {
+  const calls: string[] = [];
+  const answers: AdminConsole = {
+    version: async () => '1.18.0',
+    authFile: async () => USERLIST,
+    users: async () => new Set(['pgbouncer', 'app']),
+    loginsInFlight: async () => 0,
+    reload: async () => {},
+    close: async () => {},
+    ...overrides,
+  };
+  const noted = <T>(name: keyof AdminConsole, answer: () => Promise<T>) => {
+    return () => {
+      calls.push(name);
+      return answer();
+    };
+  };
+  return {
+    calls,
+    version: noted('version', answers.version),
+    authFile: noted('authFile', answers.authFile),
+    users: noted('users', answers.users),
+    loginsInFlight: noted('loginsInFlight', answers.loginsInFlight),
+    reload: noted('reload', answers.reload),
+    close: noted('close', answers.close),
+  };
+}
