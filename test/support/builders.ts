@@ -6,7 +6,7 @@ import {
   refresherConfigSchema,
 } from '../../sidecar-image/src/config/schema';
 import type { Credentials } from '../../sidecar-image/src/credentials/credentials';
-import type { Instant } from '../../sidecar-image/src/schedule/clock';
+import type { Instant } from '../../sidecar-image/src/clock';
 import type { Token } from '../../sidecar-image/src/token/token';
 
 export type TargetInput = RefresherConfigInput['targets'][number];

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Clock, Instant } from '../../sidecar-image/src/schedule/clock';
+import type { Clock, Instant } from '../../sidecar-image/src/clock';
 
 interface Sleeper {
   readonly until: number;

@@ -1,4 +1,6 @@
 /** Puts the rooms together: the real clock, credentials, signer and files behind the loop. */
+
+import { systemClock } from '../clock';
 import type { RefresherConfig } from '../config/schema';
 import { CredentialCache } from '../credentials/cache';
 import { createProvider } from '../credentials/provider';
@@ -10,7 +12,6 @@ import { RenewalLoop } from '../renewal/loop';
 import { planGroups } from '../renewal/plan';
 import type { RenewalEvents, RenewalPorts } from '../renewal/renew';
 import { type FileState, type GroupState, initialState } from '../renewal/state';
-import { systemClock } from '../schedule/clock';
 import { signToken } from '../token/sign';
 
 export interface Assembled {

@@ -1,3 +1,4 @@
+import { systemClock } from '../clock';
 import type { PoolerConfig } from '../config/schema';
 import { describeError } from '../errors';
 import type { Logger } from '../log';
@@ -6,7 +7,6 @@ import { connectAdminConsole } from '../reload/admin-console';
 import type { PublishedUserlist } from '../reload/reload';
 import { Reloader, type ReloaderEvents } from '../reload/reloader';
 import type { GroupState } from '../renewal/state';
-import { systemClock } from '../schedule/clock';
 
 /** What lies in a published userlist now, as far as a pooler's reload depends on it. */
 function publishedUserlist(groups: readonly GroupState[], path: string): PublishedUserlist {

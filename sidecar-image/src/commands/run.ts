@@ -1,10 +1,10 @@
 import type { Server } from 'node:http';
+import { systemClock } from '../clock';
 import type { RefresherConfig } from '../config/schema';
 import type { Logger, SecretMask } from '../log';
 import { publishCaBundle } from '../publish/ca-bundle';
 import type { Reloader } from '../reload/reloader';
 import type { FileState, GroupState } from '../renewal/state';
-import { systemClock } from '../schedule/clock';
 import { assemble } from './assemble';
 
 /** Longest wait for the first attempt before the probes are up, in milliseconds: a slow AWS must not hide `/status`. */

@@ -1,6 +1,6 @@
+import { systemClock } from '../clock';
 import type { RefresherConfig } from '../config/schema';
 import { describeError, RefresherError } from '../errors';
-import { systemClock } from '../schedule/clock';
 import { askLoopback } from './loopback';
 
 const POLL_MS = 200;

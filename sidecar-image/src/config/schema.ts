@@ -147,8 +147,8 @@ const renewalSchema = z
 
 const listenSchema = z
   .strictObject({
-    /** Address of the probe listener. */
-    host: z.union([z.ipv4(), z.ipv6()], 'must be an IP address, such as 0.0.0.0 or ::').default('0.0.0.0'),
+    /** Address of the probe listener. Every one of the pod's by default, whichever of IPv4 and IPv6 the cluster has. */
+    host: z.union([z.ipv4(), z.ipv6()], 'must be an IP address, such as 0.0.0.0 or ::').optional(),
     /** Port of the probes, `/metrics` and `/status`. */
     probePort: port.default(9810),
     /** Port of `POST /quit`. Always on 127.0.0.1. */

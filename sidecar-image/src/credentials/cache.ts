@@ -1,5 +1,5 @@
+import type { Clock } from '../clock';
 import { RefresherError } from '../errors';
-import type { Clock } from '../schedule/clock';
 import { type CredentialProvider, type Credentials, expiryOf } from './credentials';
 
 export interface CredentialCacheOptions {

@@ -1,6 +1,6 @@
+import type { Clock } from '../clock';
 import type { PoolerConfig } from '../config/schema';
 import { pgbouncerPasswordLimit } from '../encode/limits';
-import type { Clock } from '../schedule/clock';
 import type { AdminConsole } from './admin-console';
 
 /**

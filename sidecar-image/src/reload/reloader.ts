@@ -1,6 +1,6 @@
+import type { Clock } from '../clock';
 import type { PoolerConfig } from '../config/schema';
 import { describeError } from '../errors';
-import type { Clock } from '../schedule/clock';
 import { type AdminConsole, isAbsent } from './admin-console';
 import { type PublishedUserlist, reloadAndConfirm } from './reload';
 

@@ -2,12 +2,13 @@
  * One attempt, from target to published file. It reads in the order of the data: credentials, token, entry, file.
  * Reloading the pooler comes after, in reload/, and nothing flows back from there.
  */
+
+import type { Clock } from '../clock';
 import type { RenewalConfig, TargetConfig } from '../config/schema';
 import { type Credentials, expiryOf } from '../credentials/credentials';
 import type { Encoder } from '../encode/encoder';
 import { describeError, failureKind, RefresherError } from '../errors';
 import { type Fingerprint, isIntact } from '../publish/atomic-file';
-import type { Clock } from '../schedule/clock';
 import { afterFailure, afterPublish, dueInMs, outlives } from '../schedule/renewal';
 import { readToken, type Token } from '../token/token';
 import type { FileState, GroupState, TargetState } from './state';

@@ -1,9 +1,10 @@
 /**
  * Every decision about when, as pure functions of now, the token, the last failure and a random draw in [0, 1).
  */
+
+import type { Instant } from '../clock';
 import type { RenewalConfig } from '../config/schema';
 import type { Token } from '../token/token';
-import type { Instant } from './clock';
 
 /**
  * A wall clock that moved this much against the monotonic one was stepped, not slewed: chrony and the kernel slew by

@@ -1,8 +1,9 @@
 /** What an operator may see: one snapshot of the state, without a secret in it, that every view is made from. */
+
+import type { Instant } from '../clock';
 import type { FailureKind } from '../errors';
 import type { PoolerState } from '../reload/reloader';
 import type { GroupState, TargetState } from '../renewal/state';
-import type { Instant } from '../schedule/clock';
 import { dueInMs, remainingMs } from '../schedule/renewal';
 
 export interface TargetStatus {

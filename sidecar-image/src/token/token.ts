@@ -1,5 +1,5 @@
+import type { Instant } from '../clock';
 import { MAX_TOKEN_LIFETIME_SECONDS } from '../config/schema';
-import type { Instant } from '../schedule/clock';
 
 /** A database login for a while. */
 export interface Token {

@@ -51,7 +51,7 @@ describe('a configuration of one target', () => {
         maxBackoffSeconds: 30,
         attemptTimeoutSeconds: 45,
       },
-      listen: { host: '0.0.0.0', probePort: 9810, controlPort: 9811 },
+      listen: { probePort: 9810, controlPort: 9811 },
       logLevel: 'info',
     });
   });

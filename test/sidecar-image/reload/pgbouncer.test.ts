@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../../sidecar-image/src/clock';
 import type { PoolerConfig } from '../../../sidecar-image/src/config/schema';
 import { userlistEntry } from '../../../sidecar-image/src/encode/formats';
 import { isIntact, publishFile } from '../../../sidecar-image/src/publish/atomic-file';
@@ -11,7 +12,6 @@ import {
   isAbsent,
 } from '../../../sidecar-image/src/reload/admin-console';
 import { type PublishedUserlist, reloadAndConfirm } from '../../../sidecar-image/src/reload/reload';
-import { systemClock } from '../../../sidecar-image/src/schedule/clock';
 import { poolerConfig } from '../../support/builders';
 import { eventually } from '../../support/eventually';
 import { freePort } from '../../support/free-port';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Instant } from '../../../sidecar-image/src/clock';
 import type { RefresherConfigInput, RenewalConfig } from '../../../sidecar-image/src/config/schema';
 import { refresherConfigSchema } from '../../../sidecar-image/src/config/schema';
-import type { Instant } from '../../../sidecar-image/src/schedule/clock';
 import {
   afterFailure,
   afterPublish,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { systemClock } from '../../../sidecar-image/src/schedule/clock';
+import { systemClock } from '../../sidecar-image/src/clock';
 
 describe('systemClock', () => {
   beforeEach(() => {
