@@ -8,11 +8,20 @@ export interface PolicyGrant {
   readonly resources: readonly string[];
 }
 
+/** Anything that a permission can be given to. */
+export interface Grantee {
+  /**
+   * Allow it something. An identity that owns no role refuses, saying which statement to add by hand, unless it was
+   * told that this is done.
+   */
+  grant(grant: PolicyGrant): void;
+}
+
 /**
  * The AWS identity of one Kubernetes service account. IRSA, EKS Pod Identity and a role made elsewhere differ in
  * how a pod gets the role; a workload needs to know only this.
  */
-export interface WorkloadIdentity {
+export interface WorkloadIdentity extends Grantee {
   readonly namespace: string;
   readonly serviceAccountName: string;
   readonly roleArn: string;
@@ -24,8 +33,9 @@ export interface WorkloadIdentity {
    * a new association must roll the pods.
    */
   readonly podAnnotations: Readonly<Record<string, string>>;
-  /** What must be in place before a pod starts: the policy, and the association with its wait. */
+  /**
+   * What must be in place before a pod starts: the policy, and the association with its wait. Holds for grants that
+   * come after it was read, too.
+   */
   readonly dependencies: readonly ITerraformDependable[];
-  /** Allow the pod's role something. Identities that own no role refuse, saying which statement to add by hand. */
-  grant(grant: PolicyGrant): void;
 }

@@ -1,6 +1,7 @@
 /** Synthesizes constructs for a test and reads the Terraform JSON back. */
 import { TerraformStack, Testing } from 'cdktf';
 import type { Construct, IConstruct } from 'constructs';
+import { tempFolder } from './temp';
 
 // biome-ignore lint/suspicious/noExplicitAny: Terraform JSON has no type, and a test says what it expects of it.
 export type Json = any;
@@ -48,9 +49,12 @@ export function warningsOf(scope: IConstruct): string[] {
     .map(entry => String(entry.data));
 }
 
+/** One for all: cdktf makes a folder a test app otherwise, and never removes it. */
+const outdir = tempFolder('cdktf');
+
 /** An empty stack, typed as what the constructs accept. */
 export function testStack(id = 'test'): TerraformStack {
-  return new TerraformStack(Testing.app(), id);
+  return new TerraformStack(Testing.app({ outdir }), id);
 }
 
 /**

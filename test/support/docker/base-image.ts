@@ -1,11 +1,9 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { run } from '../process';
+import { IMAGE_NODE } from '../refresher';
 import { removeFolder, tempFolder } from '../temp';
 import { BuiltImage } from './image';
-
-/** From the npm package `node`: the version of the image's base. */
-const NODE = resolve('node_modules/node/bin/node');
 
 /** What a distroless Node image has that matters to whoever builds on it. */
 const DOCKERFILE = `FROM scratch
@@ -38,8 +36,8 @@ export async function buildBaseImage(options: BaseImageOptions = {}): Promise<Bu
     mkdirSync(join(root, 'home/nonroot'), { recursive: true });
     writeFileSync(join(root, 'etc/passwd'), 'nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n');
     if (nodePath !== false) {
-      copy(NODE, join(root, nodePath));
-      for (const library of await librariesOf(NODE)) copy(library, join(root, library));
+      copy(IMAGE_NODE, join(root, nodePath));
+      for (const library of await librariesOf(IMAGE_NODE)) copy(library, join(root, library));
     }
     writeFileSync(join(context, 'Dockerfile'), DOCKERFILE);
     return await BuiltImage.build({ context, platform });

@@ -106,11 +106,14 @@ export class Pod {
     return this.run(['-e', source], { ...options, entrypoint: 'node' });
   }
 
-  /** GETs from the pod's loopback. */
+  /** GETs from the pod's loopback, as another container of the pod. */
   async get(port: number, path: string): Promise<{ status: number; body: string }> {
     const url = JSON.stringify(`http://127.0.0.1:${port}${path}`);
-    const source = `fetch(${url}).then(async answer => console.log(JSON.stringify({ status: answer.status, body: await answer.text() })))`;
-    return JSON.parse(await docker(['exec', this.name, 'node', '-e', source]));
+    const { code, stdout, stderr } = await this.script(
+      `fetch(${url}).then(async answer => console.log(JSON.stringify({ status: answer.status, body: await answer.text() })))`,
+    );
+    if (code !== 0) throw new Error(`${url} gave no answer:\n${stderr}`);
+    return JSON.parse(stdout);
   }
 
   async remove(): Promise<void> {
