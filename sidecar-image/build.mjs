@@ -1,5 +1,5 @@
 // Builds the refresher to one file, with the RDS CA bundle beside it: all that the image adds to its base.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { build } from 'esbuild';
 
@@ -25,6 +25,8 @@ const withoutDefaultChain = {
 };
 
 await build({
+  // The same files come out wherever the build was started.
+  absWorkingDir: `${here}/..`,
   entryPoints: [`${here}/src/main.ts`],
   outfile: `${here}/dist/refresher.js`,
   bundle: true,
@@ -50,3 +52,6 @@ writeFileSync(
   `${here}/dist/rds-ca-bundle.pem`,
   `${ssl.ca.map(certificate => certificate.trim()).join('\n')}\n`,
 );
+
+// COPY keeps modes, and in the image these belong to root while another user reads them: a umask must not matter.
+for (const name of ['refresher.js', 'rds-ca-bundle.pem']) chmodSync(`${here}/dist/${name}`, 0o644);
