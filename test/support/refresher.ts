@@ -135,7 +135,16 @@ export class Refresher {
   }
 }
 
-/** Runs another command of the refresher to its end. */
+/** Starts any command of the refresher. */
+export async function startRefresher(
+  args: readonly string[],
+  options: RefresherOptions,
+): Promise<RunningProcess> {
+  const { node, args: all, env } = await prepare(args, options);
+  return RunningProcess.start(node, all, { env, identity: unprivileged() });
+}
+
+/** Runs any command of the refresher to its end. */
 export async function runRefresher(args: readonly string[], options: RefresherOptions): Promise<Finished> {
   const { node, args: all, env } = await prepare(args, options);
   return run(node, all, { env, identity: unprivileged() });

@@ -3,6 +3,7 @@ import { RefresherError } from '../errors';
 import type { Logger, SecretMask } from '../log';
 import { publishCaBundle } from '../publish/ca-bundle';
 import { assemble } from './assemble';
+import { onStopSignal } from './stop-signal';
 
 /**
  * `once`: publishes every target once and returns, for an init container. It retries until `timeoutSeconds` have passed,
@@ -17,7 +18,11 @@ export async function once(
   if (config.caBundle) publishCaBundle(config.caBundle);
   const finished = new AbortController();
   const finish = () => finished.abort();
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, finish);
+  let stopped: string | undefined;
+  onStopSignal(name => {
+    stopped = name;
+    finish();
+  });
 
   const missing = () =>
     groups.flatMap(({ targets }) => targets).filter(({ schedule }) => schedule.token === undefined);
@@ -35,6 +40,6 @@ export async function once(
   );
   throw new RefresherError(
     left.find(({ lastFailure }) => lastFailure !== undefined)?.lastFailure?.kind ?? 'timeout',
-    `not published within ${timeoutSeconds} s: ${described.join('; ')}`,
+    `not published ${stopped === undefined ? `within ${timeoutSeconds} s` : `before ${stopped}`}: ${described.join('; ')}`,
   );
 }

@@ -6,6 +6,7 @@ import { publishCaBundle } from '../publish/ca-bundle';
 import type { Reloader } from '../reload/reloader';
 import type { FileState, GroupState } from '../renewal/state';
 import { assemble } from './assemble';
+import { onStopSignal } from './stop-signal';
 
 /** Longest wait for the first attempt before the probes are up, in milliseconds: a slow AWS must not hide `/status`. */
 const FIRST_ATTEMPT_MS = 1_000;
@@ -18,7 +19,7 @@ function stopRequest(log: Logger): { quit: (reason: string) => void; signal: Abo
     log.info({ reason }, 'stopping');
     stop.abort();
   };
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => quit(name));
+  onStopSignal(quit);
   return { quit, signal: stop.signal };
 }
 

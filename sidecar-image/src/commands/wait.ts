@@ -2,12 +2,14 @@ import { systemClock } from '../clock';
 import type { RefresherConfig } from '../config/schema';
 import { describeError, RefresherError } from '../errors';
 import { askLoopback } from './loopback';
+import { onStopSignal } from './stop-signal';
 
 const POLL_MS = 200;
 
 /** `wait`: returns once the refresher in this pod has published every target. Throws kind `timeout`. */
 export async function wait(config: RefresherConfig, timeoutSeconds: number): Promise<void> {
-  const { signal } = new AbortController();
+  const stop = new AbortController();
+  onStopSignal(name => stop.abort(name));
   const deadline = systemClock.now().monotonic + timeoutSeconds * 1000;
   for (;;) {
     const answer = await askLoopback('GET', config.listen.probePort, '/startup').catch(error => ({
@@ -21,6 +23,8 @@ export async function wait(config: RefresherConfig, timeoutSeconds: number): Pro
         `nothing published within ${timeoutSeconds} s: ${answer.body.trim()}`,
       );
     }
-    await systemClock.sleep(POLL_MS, signal);
+    if (stop.signal.aborted)
+      throw new RefresherError('timeout', `nothing published before ${stop.signal.reason}`);
+    await systemClock.sleep(POLL_MS, stop.signal);
   }
 }

@@ -5,7 +5,7 @@ import { ContainerCredentials } from '../../support/aws/container-credentials';
 import { Sts } from '../../support/aws/sts';
 import { eventually } from '../../support/eventually';
 import { LoginPath, USER } from '../../support/login-path';
-import { Refresher, runRefresher } from '../../support/refresher';
+import { Refresher, runRefresher, startRefresher } from '../../support/refresher';
 
 let path: LoginPath;
 let refresher: Refresher | undefined;
@@ -189,6 +189,17 @@ describe('the end', () => {
     expect(await running.process.exited).toEqual({ code: 0, signal: null });
     expect((await runRefresher(['quit'], { env: running.env })).code).toBe(9);
     expect((await runRefresher(['wait', '--timeout', '0.2'], { env: running.env })).code).toBe(8);
+  });
+
+  it.each([
+    ['once', 4, /not published before SIGTERM: default: credentials /],
+    ['wait', 8, /nothing published before SIGTERM/],
+  ])('%s ends at once when told to, and says why nothing came of it', async (command, code, message) => {
+    const config = path.config({ credentials: 'web-identity' });
+    const waiting = await startRefresher([command], { config });
+    await new Promise(resolve => setTimeout(resolve, 500));
+    expect(await waiting.stop('SIGTERM', 3_000)).toEqual({ code, signal: null });
+    expect(waiting.stderr).toMatch(message);
   });
 
   it('a port that is taken ends it with 7 after the first publish', async () => {
