@@ -1,4 +1,6 @@
 /** Values for tests of the refresher's rooms: valid as they come, each part replaceable. */
+
+import type { Instant } from '../../sidecar-image/src/clock';
 import {
   type PoolerConfig,
   type RefresherConfig,
@@ -6,7 +8,6 @@ import {
   refresherConfigSchema,
 } from '../../sidecar-image/src/config/schema';
 import type { Credentials } from '../../sidecar-image/src/credentials/credentials';
-import type { Instant } from '../../sidecar-image/src/clock';
 import type { Token } from '../../sidecar-image/src/token/token';
 
 export type TargetInput = RefresherConfigInput['targets'][number];
