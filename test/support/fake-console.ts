@@ -4,11 +4,15 @@ import { USERLIST } from './builders';
 /** PgBouncer's admin console of a pooler that is well, with parts replaced, that notes down what it is asked. */
 export function fakeConsole(overrides: Partial<AdminConsole> = {}): AdminConsole & { calls: string[] } {
   const calls: string[] = [];
+  const release = async () => {
+    calls.push('release');
+  };
   const answers: AdminConsole = {
     version: async () => '1.18.0',
-    authFile: async () => USERLIST,
+    setting: async () => USERLIST,
     users: async () => new Set(['pgbouncer', 'app']),
-    loginsInFlight: async () => 0,
+    logins: async () => ({ inFlight: 0, awaited: 0 }),
+    holdLogins: async () => release,
     reload: async () => {},
     close: async () => {},
     ...overrides,
@@ -22,9 +26,10 @@ export function fakeConsole(overrides: Partial<AdminConsole> = {}): AdminConsole
   return {
     calls,
     version: noted('version', answers.version),
-    authFile: noted('authFile', answers.authFile),
+    setting: noted('setting', () => answers.setting('auth_file')),
     users: noted('users', answers.users),
-    loginsInFlight: noted('loginsInFlight', answers.loginsInFlight),
+    logins: noted('logins', answers.logins),
+    holdLogins: noted('holdLogins', answers.holdLogins),
     reload: noted('reload', answers.reload),
     close: noted('close', answers.close),
   };

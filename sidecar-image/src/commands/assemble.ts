@@ -7,7 +7,9 @@ import { createProvider } from '../credentials/provider';
 import { createEncoder } from '../encode/encoder';
 import { describeError, failureKind } from '../errors';
 import type { Logger, SecretMask } from '../log';
-import { publishFile, removeLeftovers } from '../publish/atomic-file';
+import { removeLeftovers } from '../publish/atomic-file';
+import { keepCaBundle } from '../publish/ca-bundle';
+import { createPublisher } from '../publish/publisher';
 import { RenewalLoop } from '../renewal/loop';
 import { planGroups } from '../renewal/plan';
 import type { RenewalEvents, RenewalPorts } from '../renewal/renew';
@@ -66,13 +68,19 @@ function logEvents(log: Logger, replaced: (file: FileState) => void) {
   } satisfies RenewalEvents & { repairFailed(error: unknown): void };
 }
 
-/** `onReplaced` hears of every file that changed, for its readers to be told. */
+/**
+ * Publishes the CA bundle and gets the rest ready. `onReplaced` hears the path of every file that changed, for its
+ * readers to be told. Throws kind `publish` for the bundle.
+ */
 export function assemble(
   config: RefresherConfig,
   log: Logger,
   mask: SecretMask,
-  onReplaced: (file: FileState) => void,
+  onReplaced: (path: string) => void,
 ): Assembled {
+  const publish = createPublisher();
+  const { caBundle } = config;
+  const repairBundle = caBundle && keepCaBundle(caBundle, publish);
   const groups = planGroups(config).map(initialState);
   const cache = credentialCache(config, log, mask);
   const ports: RenewalPorts = {
@@ -81,8 +89,12 @@ export function assemble(
     credentials: () => cache.get(),
     sign: signToken,
     encode: createEncoder(config),
-    publish: publishFile,
+    publish,
   };
   for (const { files } of groups) for (const { plan } of files) removeLeftovers(plan.path, Date.now());
-  return { groups, loop: new RenewalLoop(groups, config.renewal, ports, logEvents(log, onReplaced)) };
+  const events = logEvents(log, ({ plan }) => onReplaced(plan.path));
+  const repairOthers = () => {
+    if (caBundle && repairBundle?.()) onReplaced(caBundle.path);
+  };
+  return { groups, loop: new RenewalLoop(groups, config.renewal, ports, events, repairOthers) };
 }

@@ -1,7 +1,6 @@
 import type { RefresherConfig } from '../config/schema';
 import { RefresherError } from '../errors';
 import type { Logger, SecretMask } from '../log';
-import { publishCaBundle } from '../publish/ca-bundle';
 import { assemble } from './assemble';
 import { onStopSignal } from './stop-signal';
 
@@ -15,7 +14,6 @@ export async function once(
   mask: SecretMask,
   timeoutSeconds: number,
 ): Promise<void> {
-  if (config.caBundle) publishCaBundle(config.caBundle);
   const finished = new AbortController();
   const finish = () => finished.abort();
   let stopped: string | undefined;

@@ -14,11 +14,11 @@ function publishedUserlist(groups: readonly GroupState[], path: string): Publish
     const file = files.find(({ plan }) => plan.path === path);
     if (file === undefined) continue;
     const present = targets.filter(({ config }) => file.entries.has(config.name));
-    const { fingerprint } = file;
     return {
       users: present.map(({ config }) => config.user),
       longestPassword: Math.max(0, ...present.map(({ schedule }) => schedule.token?.text.length ?? 0)),
-      intact: () => fingerprint !== undefined && isIntact(path, fingerprint),
+      // By what it is then: a newer publish, while the reload waited for its moment, is no reason to give up.
+      intact: () => file.fingerprint !== undefined && isIntact(path, file.fingerprint),
     };
   }
   throw new Error(`no target publishes "${path}"`);

@@ -2,14 +2,16 @@ import type { Server } from 'node:http';
 import { systemClock } from '../clock';
 import type { RefresherConfig } from '../config/schema';
 import type { Logger, SecretMask } from '../log';
-import { publishCaBundle } from '../publish/ca-bundle';
 import type { Reloader } from '../reload/reloader';
-import type { FileState, GroupState } from '../renewal/state';
+import type { GroupState } from '../renewal/state';
 import { assemble } from './assemble';
 import { onStopSignal } from './stop-signal';
 
 /** Longest wait for the first attempt before the probes are up, in milliseconds: a slow AWS must not hide `/status`. */
 const FIRST_ATTEMPT_MS = 1_000;
+
+/** Longest wait at the end for a reload under way, in milliseconds. */
+const LAST_RELOAD_MS = 1_000;
 
 /** Everything that can end the process well meets in this one promise. */
 function stopRequest(log: Logger): { quit: (reason: string) => void; signal: AbortSignal } {
@@ -29,12 +31,13 @@ async function startReloaders(
   groups: readonly GroupState[],
   log: Logger,
   signal: AbortSignal,
+  running: Promise<void>[],
 ): Promise<Reloader[]> {
   if (config.poolers.length === 0) return [];
   const { createReloader } = await import('./poolers');
   return config.poolers.map(pooler => {
     const reloader = createReloader(pooler, groups, log);
-    void reloader.run(signal);
+    running.push(reloader.run(signal));
     return reloader;
   });
 }
@@ -64,23 +67,32 @@ async function startServers(
 /** `run`: keeps every token fresh until told to stop. Throws kinds `publish` (CA bundle) and `listen`. */
 export async function run(config: RefresherConfig, log: Logger, mask: SecretMask): Promise<void> {
   const { quit, signal } = stopRequest(log);
-  if (config.caBundle) publishCaBundle(config.caBundle);
-
   let reloaders: Reloader[] = [];
-  const reload = ({ plan }: FileState) => {
-    for (const reloader of reloaders) if (reloader.state.config.authFile === plan.path) reloader.request();
+  const reload = (path: string) => {
+    for (const reloader of reloaders) {
+      // Each of them reads the CA bundle, and does so again at a RELOAD alone.
+      if (path === reloader.state.config.authFile || path === config.caBundle?.path) reloader.request();
+    }
   };
   const { groups, loop } = assemble(config, log, mask, reload);
 
   // Publish before anything else is loaded or listens: this is what the pod waits for.
   await Promise.race([loop.attemptAll(), systemClock.sleep(FIRST_ATTEMPT_MS, signal)]);
 
-  reloaders = await startReloaders(config, groups, log, signal);
-  for (const { files } of groups) for (const file of files) if (file.fingerprint !== undefined) reload(file);
+  const reloading: Promise<void>[] = [];
+  reloaders = await startReloaders(config, groups, log, signal, reloading);
+  for (const { files } of groups) {
+    for (const { plan, fingerprint } of files) if (fingerprint !== undefined) reload(plan.path);
+  }
   const servers = await startServers(config, groups, reloaders, quit);
   log.info({ ...config.listen }, 'listening');
 
   await loop.run(signal);
+  // A reload under way holds logins back until it is done: leave none half done, but don't wait for a pooler that hangs.
+  await Promise.race([
+    Promise.all(reloading),
+    systemClock.sleep(LAST_RELOAD_MS, new AbortController().signal),
+  ]);
   const { close } = await import('../serve');
   await Promise.all(servers.map(close));
 }

@@ -5,12 +5,24 @@ import type { PoolerConfig } from '../config/schema';
 export interface AdminConsole {
   /** `1.24.1`. */
   version(): Promise<string>;
-  /** The `auth_file` that PgBouncer reads. */
-  authFile(): Promise<string>;
+  /** A setting in force, such as `auth_file`; empty where there is none. */
+  setting(name: string): Promise<string>;
   /** Names of the users it knows. */
   users(): Promise<Set<string>>;
-  /** Logins to database servers under way now. */
-  loginsInFlight(): Promise<number>;
+  /** Logins to database servers, now. */
+  logins(): Promise<{
+    readonly inFlight: number;
+    /**
+     * Clients that wait for a server connection where others have one: PgBouncer may start a login for them at any
+     * moment. Where nobody has one, logins fail or are yet to begin, and there is nothing to be careful of.
+     */
+    readonly awaited: number;
+  }>;
+  /**
+   * Lets no login begin in a pool that has a server connection, until the next RELOAD, which puts the setting back, or
+   * until the function it resolves with has done so. A pool with a size of its own doesn't heed it.
+   */
+  holdLogins(): Promise<() => Promise<void>>;
   /** Rereads configuration and auth_file. Resolves once PgBouncer has done so. */
   reload(): Promise<void>;
   close(): Promise<void>;
@@ -39,6 +51,8 @@ export async function connectAdminConsole(pooler: PoolerConfig): Promise<AdminCo
 
   const rows = async (command: string): Promise<Record<string, string>[]> =>
     (await client.query(command)).rows;
+  const setting = async (name: string): Promise<string> =>
+    (await rows('SHOW CONFIG')).find(({ key }) => key === name)?.value ?? '';
   return {
     async version() {
       const [row] = await rows('SHOW VERSION');
@@ -46,15 +60,24 @@ export async function connectAdminConsole(pooler: PoolerConfig): Promise<AdminCo
       if (version === undefined) throw new Error('the admin console names no version');
       return version;
     },
-    async authFile() {
-      const setting = (await rows('SHOW CONFIG')).find(({ key }) => key === 'auth_file');
-      return setting?.value ?? '';
-    },
+    setting,
     async users() {
       return new Set((await rows('SHOW USERS')).map(({ name }) => name ?? ''));
     },
-    async loginsInFlight() {
-      return (await rows('SHOW POOLS')).reduce((sum, { sv_login }) => sum + Number(sv_login ?? 0), 0);
+    async logins() {
+      const pools = await rows('SHOW POOLS');
+      const sum = (among: typeof pools, ...columns: string[]) =>
+        among.reduce((total, pool) => columns.reduce((all, name) => all + Number(pool[name] ?? 0), total), 0);
+      const inUse = pools.filter(pool => sum([pool], 'sv_active', 'sv_idle', 'sv_used', 'sv_tested') > 0);
+      return { inFlight: sum(pools, 'sv_login'), awaited: sum(inUse, 'cl_waiting') };
+    },
+    async holdLogins() {
+      const size = Number(await setting('default_pool_size'));
+      // Connections above the size go on serving: PgBouncer looks for them three times a second, and this lasts for less.
+      await client.query('SET default_pool_size = 1');
+      return async () => {
+        await client.query(`SET default_pool_size = ${size}`);
+      };
     },
     async reload() {
       await client.query('RELOAD');

@@ -8,7 +8,16 @@ import type { AdminConsole } from './admin-console';
  * counts them as failed; one that takes longer than this waits for a database that doesn't answer.
  */
 const QUIET_MS = 5_000;
+/**
+ * Longest wait for a moment without waiting clients either, in milliseconds: for the first of them a login may start
+ * between the look and the RELOAD. A pool that is used up has some all the time, and starts no logins.
+ */
+const CALM_MS = 2_500;
 const POLL_MS = 20;
+
+/** Longest wait, while none can begin, for a login that began between the look and the hold, in milliseconds. */
+const HELD_MS = 250;
+const HELD_POLL_MS = 5;
 
 /** What the file holds that PgBouncer is about to read. */
 export interface PublishedUserlist {
@@ -20,9 +29,36 @@ export interface PublishedUserlist {
 }
 
 async function waitForQuiet(console: AdminConsole, clock: Clock, signal: AbortSignal): Promise<void> {
-  const deadline = clock.now().monotonic + QUIET_MS;
-  while (!signal.aborted && (await console.loginsInFlight()) > 0 && clock.now().monotonic < deadline) {
+  const start = clock.now().monotonic;
+  while (!signal.aborted) {
+    const { inFlight, awaited } = await console.logins();
+    const waited = clock.now().monotonic - start;
+    if (inFlight === 0 && (awaited === 0 || waited >= CALM_MS)) return;
+    if (waited >= QUIET_MS) return;
     await clock.sleep(POLL_MS, signal);
+  }
+}
+
+/** A RELOAD that no login is lost to, and that reads no file but ours: from the hold on, no login begins. */
+async function reloadHeld(
+  pooler: PoolerConfig,
+  userlist: PublishedUserlist,
+  console: AdminConsole,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  const release = await console.holdLogins();
+  try {
+    const deadline = clock.now().monotonic + HELD_MS;
+    while (!signal.aborted && (await console.logins()).inFlight > 0 && clock.now().monotonic < deadline) {
+      await clock.sleep(HELD_POLL_MS, signal);
+    }
+    if (!userlist.intact())
+      throw new Error(`"${pooler.authFile}" was changed by somebody else: not reloaded`);
+    await console.reload();
+  } catch (error) {
+    await release();
+    throw error;
   }
 }
 
@@ -45,15 +81,14 @@ export async function reloadAndConfirm(
         `not reloaded; upgrade it, or set poolers.version to what runs ("${pooler.version}" is configured)`,
     );
   }
-  const authFile = await console.authFile();
+  const authFile = await console.setting('auth_file');
   if (authFile !== pooler.authFile) {
     throw new Error(
       `PgBouncer's auth_file is "${authFile}" and not "${pooler.authFile}": set one to the other`,
     );
   }
   await waitForQuiet(console, clock, signal);
-  if (!userlist.intact()) throw new Error(`"${pooler.authFile}" was changed by somebody else: not reloaded`);
-  await console.reload();
+  await reloadHeld(pooler, userlist, console, clock, signal);
   const known = await console.users();
   const missing = userlist.users.filter(user => !known.has(user));
   if (missing.length > 0)

@@ -7,7 +7,7 @@ import type { GroupState, TargetState } from './state';
  * Longest sleep between two looks, in milliseconds. A look costs microseconds; this is how soon a stepped clock, a
  * process that was stopped, or a file that somebody removed is noticed.
  */
-export const LOOK_MS = 5_000;
+export const LOOK_MS = 1_000;
 
 /** Starts what is due and sleeps until something else is, until `signal` aborts. */
 export class RenewalLoop {
@@ -19,6 +19,8 @@ export class RenewalLoop {
     private readonly renewal: RenewalConfig,
     private readonly ports: RenewalPorts,
     private readonly events: RenewalEvents & { repairFailed(error: unknown): void },
+    /** Puts back what is published but no target's. Throws kind `publish`. */
+    private readonly repairOthers: () => void = () => {},
   ) {}
 
   /** Tries every due target once. Resolves when all attempts have ended, well or not. */
@@ -47,9 +49,10 @@ export class RenewalLoop {
   private look(): number {
     const now = this.ports.clock.now();
     let delay = LOOK_MS;
+    this.keepIntact(this.repairOthers);
     for (const group of this.groups) {
       if (group.busy) continue;
-      this.keepIntact(group);
+      this.keepIntact(() => repair(group, this.ports, this.events));
       const due = selectDue(group.targets, now);
       if (due.length > 0) this.start(group, due);
       else for (const { schedule } of group.targets) delay = Math.min(delay, dueInMs(schedule, now));
@@ -58,9 +61,9 @@ export class RenewalLoop {
     return Math.max(delay, 1);
   }
 
-  private keepIntact(group: GroupState): void {
+  private keepIntact(repairs: () => void): void {
     try {
-      repair(group, this.ports, this.events);
+      repairs();
     } catch (error) {
       this.events.repairFailed(error);
     }

@@ -3,7 +3,7 @@
  * Reloading the pooler comes after, in reload/, and nothing flows back from there.
  */
 
-import type { Clock } from '../clock';
+import type { Clock, Instant } from '../clock';
 import type { RenewalConfig, TargetConfig } from '../config/schema';
 import { type Credentials, expiryOf } from '../credentials/credentials';
 import type { Encoder } from '../encode/encoder';
@@ -39,6 +39,24 @@ interface Renewed {
   readonly entries: ReadonlyMap<string, string>;
 }
 
+/** What a retry goes on with, unless it would be due for renewal itself. */
+function unfinishedToken({ unfinished }: TargetState, now: Instant): Token | undefined {
+  return unfinished !== undefined && dueInMs(unfinished, now) > 0 ? unfinished.token : undefined;
+}
+
+async function sign(
+  { config }: TargetState,
+  credentials: Credentials,
+  renewal: RenewalConfig,
+  ports: RenewalPorts,
+): Promise<Token> {
+  const text = await ports.sign(config, credentials);
+  return readToken(text, ports.clock.now(), {
+    credentialsExpireAt: expiryOf(credentials),
+    lifetimeSeconds: renewal.tokenLifetimeSeconds,
+  });
+}
+
 /**
  * Signs for one target and encodes the token for each of its files. Throws without having changed anything. Undefined if
  * there is nothing to gain for a target that only came along with another's renewal.
@@ -49,12 +67,9 @@ async function prepare(
   renewal: RenewalConfig,
   ports: RenewalPorts,
 ): Promise<Renewed | undefined> {
-  const text = await ports.sign(target.config, credentials);
+  const token =
+    unfinishedToken(target, ports.clock.now()) ?? (await sign(target, credentials, renewal, ports));
   const now = ports.clock.now();
-  const token = readToken(text, now, {
-    credentialsExpireAt: expiryOf(credentials),
-    lifetimeSeconds: renewal.tokenLifetimeSeconds,
-  });
   if (!outlives(token, target.schedule.token, now)) {
     if (dueInMs(target.schedule, now) > 0) return undefined;
     throw new RefresherError(
@@ -67,6 +82,17 @@ async function prepare(
     entries.set(output.path, ports.encode(target.config, output, token));
   }
   return { target, token, entries };
+}
+
+/** Whether the file holds these entries already, and is as it was published. */
+function holds(file: FileState, renewed: readonly Renewed[]): boolean {
+  return (
+    renewed.every(
+      ({ target, entries }) => file.entries.get(target.config.name) === entries.get(file.plan.path),
+    ) &&
+    file.fingerprint !== undefined &&
+    isIntact(file.plan.path, file.fingerprint)
+  );
 }
 
 /** Writes a file from the entries in hand, the newest of each target. */
@@ -113,7 +139,7 @@ export async function renew(
   const replaced: FileState[] = [];
   for (const file of group.files) {
     const affected = renewed.filter(({ entries }) => entries.has(file.plan.path));
-    if (affected.length === 0) continue;
+    if (affected.length === 0 || holds(file, affected)) continue;
     try {
       writeFile(file, affected, ports);
       replaced.push(file);
@@ -124,7 +150,11 @@ export async function renew(
 
   const now = ports.clock.now();
   for (const { target, token } of renewed) {
-    if (errors.has(target)) continue;
+    if (errors.has(target)) {
+      if (target.unfinished?.token !== token) target.unfinished = afterPublish(token, now, renewal, draw);
+      continue;
+    }
+    target.unfinished = undefined;
     target.schedule = afterPublish(token, now, renewal, draw);
     target.published += 1;
     target.lastDurationSeconds = (now.monotonic - startedAt) / 1000;

@@ -8,6 +8,11 @@ import type { FilePlan, GroupPlan } from './plan';
 export interface TargetState {
   readonly config: TargetConfig;
   schedule: TargetSchedule;
+  /**
+   * Of a token that some of the target's files hold and others don't, because they could not be written. Retries go on
+   * with it: a new one each time would replace the good files each time, and cost their readers a reload.
+   */
+  unfinished?: TargetSchedule;
   published: number;
   readonly failed: Map<FailureKind, number>;
   lastFailure?: { readonly at: number; readonly kind: FailureKind; readonly message: string };

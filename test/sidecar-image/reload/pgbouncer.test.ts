@@ -120,7 +120,7 @@ describe('the real PgBouncer', () => {
   });
 
   it('names the file that it reads', async () => {
-    expect(await console.authFile()).toBe(pooler.authFile);
+    expect(await console.setting('auth_file')).toBe(pooler.authFile);
   });
 
   it('takes in a published file at a reload, and only then', async () => {
@@ -161,14 +161,26 @@ describe('the real PgBouncer', () => {
     expect(await passwordInUse('app')).toBe('good');
   });
 
+  it('holds logins back for no longer than it says', async () => {
+    const release = await console.holdLogins();
+    expect(await console.setting('default_pool_size')).toBe('1');
+    await release();
+    expect(await console.setting('default_pool_size')).toBe('20');
+    // Whoever held it last may be gone: a reload puts the setting back.
+    await console.holdLogins();
+    await reload(publish({ app: 'one' }));
+    expect(await console.setting('default_pool_size')).toBe('20');
+  });
+
   it('counts the logins in flight, and a reload waits for them to end', async () => {
     await reload(publish({ app: 'one' }));
-    expect(await console.loginsInFlight()).toBe(0);
+    expect(await console.logins()).toEqual({ inFlight: 0, awaited: 0 });
 
     backend.hold();
     const pending = login('app');
     await eventually(() => backend.waiting === 1);
-    expect(await console.loginsInFlight()).toBe(1);
+    // Nobody has a connection yet that a reload could cost.
+    expect(await console.logins()).toEqual({ inFlight: 1, awaited: 0 });
 
     let reloaded = false;
     const reloading = reload(publish({ app: 'two' })).then(() => {

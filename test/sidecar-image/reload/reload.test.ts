@@ -24,31 +24,75 @@ describe('reloadAndConfirm', () => {
   it('looks before it reloads, and asks after', async () => {
     const console = fakeConsole();
     expect(await reload(console)).toBe('1.18.0');
-    expect(console.calls).toEqual(['version', 'authFile', 'loginsInFlight', 'reload', 'users']);
+    expect(console.calls).toEqual([
+      'version',
+      'setting',
+      'logins',
+      'holdLogins',
+      'logins',
+      'reload',
+      'users',
+    ]);
   });
 
   it('waits for a moment without logins', async () => {
     const clock = new ManualClock();
-    const loginsInFlight = vi.fn().mockResolvedValue(1);
-    const console = fakeConsole({ loginsInFlight });
+    const logins = vi.fn().mockResolvedValue({ inFlight: 1, awaited: 0 });
+    const console = fakeConsole({ logins });
     const reloaded = reload(console, userlist(), clock);
     await clock.advance(1_000);
     expect(console.calls).not.toContain('reload');
-    loginsInFlight.mockResolvedValue(0);
+    logins.mockResolvedValue({ inFlight: 0, awaited: 0 });
     await clock.advance(20);
+    await reloaded;
+    expect(console.calls).toContain('reload');
+  });
+
+  it('waits for clients to be served, which might start a login, but not for ever', async () => {
+    const clock = new ManualClock();
+    const console = fakeConsole({ logins: vi.fn().mockResolvedValue({ inFlight: 0, awaited: 5 }) });
+    const reloaded = reload(console, userlist(), clock);
+    await clock.advance(2_400);
+    expect(console.calls).not.toContain('reload');
+    await clock.advance(200);
     await reloaded;
     expect(console.calls).toContain('reload');
   });
 
   it('reloads all the same where a database answers no login', async () => {
     const clock = new ManualClock();
-    const console = fakeConsole({ loginsInFlight: vi.fn().mockResolvedValue(3) });
+    const console = fakeConsole({ logins: vi.fn().mockResolvedValue({ inFlight: 3, awaited: 1 }) });
     const reloaded = reload(console, userlist(), clock);
     await clock.advance(4_900);
-    expect(console.calls).not.toContain('reload');
-    await clock.advance(200);
+    expect(console.calls).not.toContain('holdLogins');
+    await clock.advance(500);
     await reloaded;
     expect(console.calls).toContain('reload');
+  });
+
+  it('lets a login end that began between the look and the hold', async () => {
+    const clock = new ManualClock();
+    const logins = vi.fn().mockResolvedValueOnce({ inFlight: 0, awaited: 0 });
+    const console = fakeConsole({ logins: logins.mockResolvedValue({ inFlight: 1, awaited: 0 }) });
+    const reloaded = reload(console, userlist(), clock);
+    await clock.advance(100);
+    expect(console.calls.at(-1)).toBe('logins');
+    expect(console.calls).toContain('holdLogins');
+    logins.mockResolvedValue({ inFlight: 0, awaited: 0 });
+    await clock.advance(5);
+    await reloaded;
+    expect(console.calls.slice(-2)).toEqual(['reload', 'users']);
+  });
+
+  it('ends the hold where it can not reload', async () => {
+    const logins = vi.fn().mockResolvedValueOnce({ inFlight: 0, awaited: 0 });
+    const unwell = fakeConsole({ logins: logins.mockRejectedValue(new Error('query timeout')) });
+    await expect(reload(unwell)).rejects.toThrow('query timeout');
+    expect(unwell.calls.at(-1)).toBe('release');
+
+    const changed = fakeConsole();
+    await reload(changed, userlist({ intact: () => false })).catch(() => {});
+    expect(changed.calls.at(-1)).toBe('release');
   });
 
   it.each<[string, Partial<AdminConsole>, Partial<PublishedUserlist>, string]>([
@@ -61,13 +105,13 @@ describe('reloadAndConfirm', () => {
     ],
     [
       'a PgBouncer that reads another file',
-      { authFile: async () => '/etc/userlist.txt' },
+      { setting: async () => '/etc/userlist.txt' },
       {},
       `PgBouncer's auth_file is "/etc/userlist.txt" and not "${USERLIST}": set one to the other`,
     ],
     [
       'a PgBouncer without a file',
-      { authFile: async () => '' },
+      { setting: async () => '' },
       {},
       `PgBouncer's auth_file is "" and not "${USERLIST}": set one to the other`,
     ],
@@ -86,7 +130,8 @@ describe('reloadAndConfirm', () => {
 
   it('judges the file last of all, when the wait is over', async () => {
     const clock = new ManualClock();
-    const console = fakeConsole({ loginsInFlight: vi.fn().mockResolvedValueOnce(1).mockResolvedValue(0) });
+    const busy = vi.fn().mockResolvedValueOnce({ inFlight: 1, awaited: 0 });
+    const console = fakeConsole({ logins: busy.mockResolvedValue({ inFlight: 0, awaited: 0 }) });
     let intact = true;
     const reloaded = reload(console, userlist({ intact: () => intact }), clock).catch(
       (error: Error) => error,

@@ -205,9 +205,37 @@ describe('the last good file wins', () => {
     expect(rig.news().slice(-2)).toEqual(['failed a: can\'t publish "two"', 'replaced one']);
     expect(rig.target('a')).toMatchObject({ published: 1, schedule: { failures: 1 } });
 
+    // A retry leaves the good file alone: its reader would reload for nothing.
+    await rig.clock.advance(30_000);
+    await attempt();
+    expect(rig.news()).toEqual([
+      'credentials',
+      'encode a',
+      'encode a',
+      'publish two',
+      'failed a: can\'t publish "two"',
+    ]);
+
     rig.faults.publish.clear();
     await attempt();
+    expect([rig.lines('one'), rig.lines('two')]).toEqual([['a 2'], ['a 2']]);
+    expect(rig.target('a')).toMatchObject({ published: 2, unfinished: undefined });
+    await rig.clock.advance(600_000);
+    await attempt();
     expect([rig.lines('one'), rig.lines('two')]).toEqual([['a 3'], ['a 3']]);
+  });
+
+  it('and a retry that comes so late that its token would be due signs another', async () => {
+    rig = new RenewalRig([{ name: 'a', files: ['one', 'two'] }]);
+    rig.faults.publish.add('two');
+    await attempt();
+    await rig.clock.advance(600_000);
+    await attempt();
+    expect(rig.lines('one')).toEqual(['a 2']);
+    // As does one after the clock was stepped: AWS may date the token otherwise than we did.
+    rig.clock.step(60_000);
+    await attempt();
+    expect(rig.lines('one')).toEqual(['a 3']);
   });
 
   it('and failures in a row are counted, each with its kind', async () => {

@@ -1,0 +1,4 @@
+import { Sts } from '../support/aws/sts';
+import { describeOutages } from './support/outages';
+
+describeOutages('STS', options => Sts.start(options));
