@@ -1,4 +1,4 @@
-// Builds what `npm pack` ships of the constructs: one CommonJS file and the declarations.
+// Builds what `npm pack` ships of the constructs: a CommonJS file for each entry of `exports`, and the declarations.
 import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -11,8 +11,8 @@ rmSync(dist, { recursive: true, force: true });
 
 await build({
   absWorkingDir: root,
-  entryPoints: ['modules/index.ts'],
-  outfile: join(dist, 'index.js'),
+  entryPoints: ['modules/index.ts', 'modules/cdktn.ts'],
+  outdir: dist,
   bundle: true,
   packages: 'external',
   platform: 'node',
@@ -21,4 +21,6 @@ await build({
   logLevel: 'warning',
 });
 const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-execFileSync(process.execPath, [tsc, '--project', join(root, 'modules', 'tsconfig.json')], { stdio: 'inherit' });
+execFileSync(process.execPath, [tsc, '--project', join(root, 'modules', 'tsconfig.json')], {
+  stdio: 'inherit',
+});

@@ -14,6 +14,7 @@ export function imageRepository(
     repositoryName: config.name,
     kmsKeyArn: config.kmsKeyArn,
     keepTagged: config.keepTagged,
+    forceDelete: config.forceDelete,
   });
   repository.grantPullToPrincipals(...(config.pullAccounts ?? []));
   return repository;
@@ -24,6 +25,7 @@ export function refresherImage(
   scope: Construct,
   config: RefresherImageConfig,
   repository: ImageRepository | undefined,
+  aws: Environment['aws'],
 ): SidecarImage {
   if (config.source === 'registry') return SidecarImage.fromRegistry(config.uri);
   if (repository === undefined) {
@@ -33,5 +35,8 @@ export function refresherImage(
     return SidecarImage.fromRepository(repository, { tag: config.tag, digest: config.digest });
   }
   const { directory, platforms } = config;
-  return SidecarImage.fromDirectory(scope, 'refresher-image', { directory, platforms, repository });
+  const { profile: awsProfile, assumeRoleArn } = aws;
+  const props = { platforms, repository, awsProfile, assumeRoleArn };
+  if (directory === undefined) return SidecarImage.refresher(scope, 'refresher-image', props);
+  return SidecarImage.fromDirectory(scope, 'refresher-image', { ...props, directory });
 }

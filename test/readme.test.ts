@@ -49,7 +49,7 @@ describe('the README', () => {
   });
 
   it('links to files that are there', () => {
-    const documents = ['README.md', 'docs/refresher.md', 'docs/reliability.md'];
+    const documents = ['README.md', 'docs/cdktn.md', 'docs/refresher.md', 'docs/reliability.md'];
     for (const document of documents) {
       const text = readFileSync(join(ROOT, document), 'utf8');
       for (const [, target = ''] of text.matchAll(/\]\((?!https?:)([^)#]+)\)/g)) {

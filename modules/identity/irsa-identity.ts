@@ -60,7 +60,9 @@ export class IrsaIdentity extends Construct implements WorkloadIdentity {
       ...(props.audience === undefined ? {} : { 'eks.amazonaws.com/audience': props.audience }),
       ...tokenExpiration(props.tokenExpirationSeconds),
     };
-    this.podAnnotations = { [IDENTITY_ANNOTATION]: role.arn };
+    // The audience is in a pod's token since it was admitted: with another one the role would refuse it.
+    const identity = props.audience === undefined ? role.arn : `${role.arn} ${props.audience}`;
+    this.podAnnotations = { [IDENTITY_ANNOTATION]: identity };
   }
 
   /** @throws if the grant allows more than it has to, or its id is taken by a grant of other actions */

@@ -65,7 +65,8 @@ export class PodIdentity extends Construct implements WorkloadIdentity {
       tags: props.tags,
     });
     this.dependencies = [this.policy.dependable, this.effective(association, props.waitSeconds)];
-    this.podAnnotations = { [IDENTITY_ANNOTATION]: association.associationId };
+    // A role is exchanged within an association, and running pods would keep credentials of the old one for hours.
+    this.podAnnotations = { [IDENTITY_ANNOTATION]: `${association.associationId} ${role.arn}` };
   }
 
   /** @throws if the grant allows more than it has to, or its id is taken by a grant of other actions */

@@ -1,9 +1,13 @@
 import { resolve } from 'node:path';
-import { AssetType, DataResource, type ITerraformDependable, TerraformAsset, Token } from 'cdktf';
+import { DataResource, type ITerraformDependable, Token } from 'cdktf';
 import { Construct } from 'constructs';
 import { contextHash, readContext } from './build-context';
+import { ContextAsset } from './context-asset';
 import { checkDigest, checkTag, checkUri } from './image-name';
+import { packagedContext } from './packaged-context';
+import { preflight } from './preflight';
 import { PUSH_SCRIPT } from './push-script';
+import { scriptStep } from './script-step';
 import type { ImageRepository } from './sidecar-repository';
 
 export interface RegistryImageOptions {
@@ -18,15 +22,39 @@ export interface RepositoryImageProps extends RegistryImageOptions {
   readonly digest?: string;
 }
 
-export interface DirectoryImageProps {
-  /** Folder with the `Dockerfile`. It is copied to the output of synth, and built from there. */
-  readonly directory: string;
+/** How an image is built, and where it is pushed to. */
+export interface BuiltImageProps {
   /** Where the image is pushed to, tagged with the hash of its context. */
   readonly repository: ImageRepository;
   /** @default ['linux/amd64', 'linux/arm64'] */
   readonly platforms?: readonly string[];
   /** Values for the Dockerfile's `ARG`s. They end up in the state and in the image: never a secret. @default - none */
   readonly buildArgs?: Readonly<Record<string, string>>;
+  /** Profile of the AWS CLI for the login to ECR: the AWS provider's. @default - the environment's */
+  readonly awsProfile?: string;
+  /** Role to assume for the login to ECR: the AWS provider's. @default - none */
+  readonly assumeRoleArn?: string;
+  /**
+   * Whether all other resources below the scope wait until the machine that applies was found able to provide the
+   * image, so that nothing is created in vain. Turn it off where the AWS provider is configured by one of them, which
+   * would make a cycle.
+   *
+   * @default true
+   */
+  readonly checkFirst?: boolean;
+}
+
+export interface DirectoryImageProps extends BuiltImageProps {
+  /**
+   * Folder with the `Dockerfile`. What its `.dockerignore` lets through is copied to the output of synth, and built
+   * from there.
+   */
+  readonly directory: string;
+}
+
+export interface RefresherImageProps extends BuiltImageProps {
+  /** Another image to build on, with its digest to pin it. @default - the Dockerfile's, a distroless Node 24 */
+  readonly baseImage?: string;
 }
 
 const DEFAULT_PLATFORMS = ['linux/amd64', 'linux/arm64'] as const;
@@ -63,41 +91,63 @@ export class SidecarImage {
   }
 
   /**
+   * The refresher, built from what this package ships, and pushed at apply as `fromDirectory` says.
+   *
+   * @throws if the package was not built, or an option can't be right
+   */
+  static refresher(scope: Construct, id: string, props: RefresherImageProps): SidecarImage {
+    const { baseImage, buildArgs, ...rest } = props;
+    const { directory, version } = packagedContext();
+    return SidecarImage.fromDirectory(scope, id, {
+      ...rest,
+      directory,
+      buildArgs: { VERSION: version, ...(baseImage !== undefined && { BASE: baseImage }), ...buildArgs },
+    });
+  }
+
+  /**
    * An image that Terraform builds and pushes at apply, on the machine that applies. That takes Docker there, with
    * `buildx` for more than one platform, and the AWS CLI for a repository in ECR. It is built once for each content of
    * the folder: the tag is a hash of that.
    *
-   * @throws if the folder can't be read or holds no `Dockerfile`, or an option can't be right
+   * @throws if the folder can't be read, holds no `Dockerfile` or lacks what that copies, or an option can't be right
    */
   static fromDirectory(scope: Construct, id: string, props: DirectoryImageProps): SidecarImage {
     const { platforms = DEFAULT_PLATFORMS, buildArgs = {}, repository } = props;
     checkPlatforms(platforms);
     checkBuildArgs(buildArgs);
-    const directory = resolve(props.directory);
-    const hash = contextHash(readContext(directory), { platforms, buildArgs });
+    const files = readContext(resolve(props.directory));
+    const hash = contextHash(files, { platforms, buildArgs });
+    const tag = `context-${hash.slice(0, TAG_HASH_DIGITS)}`;
 
     const construct = new Construct(scope, id);
-    const context = new TerraformAsset(construct, 'context', {
-      path: directory,
-      type: AssetType.DIRECTORY,
-      assetHash: hash,
-    });
-    const uri = `${repository.repositoryUrl}:context-${hash.slice(0, TAG_HASH_DIGITS)}`;
-    const push = {
-      type: 'local-exec' as const,
-      interpreter: ['/bin/sh', '-c'],
-      command: PUSH_SCRIPT,
-      // Without it Terraform prints the whole script first.
-      quiet: true,
-      environment: {
-        IMAGE: uri,
-        CONTEXT: context.path,
-        PLATFORMS: platforms.join(','),
-        BUILD_ARGS: Object.entries(buildArgs)
-          .map(([name, value]) => `${name}=${value}`)
-          .join('\n'),
-      },
+    const { expectedUrl } = repository;
+    const environment = {
+      PLATFORMS: platforms.join(','),
+      ASSUME_ROLE_ARN: props.assumeRoleArn ?? '',
+      ...(props.awsProfile !== undefined && { AWS_PROFILE: props.awsProfile }),
     };
+    if (props.checkFirst ?? true) {
+      preflight(scope, construct, {
+        script: PUSH_SCRIPT,
+        environment: {
+          ...environment,
+          STEP: 'check',
+          IMAGE: expectedUrl === undefined ? '' : `${expectedUrl}:${tag}`,
+        },
+        trigger: tag,
+      });
+    }
+    const uri = `${repository.repositoryUrl}:${tag}`;
+    const push = scriptStep(PUSH_SCRIPT, {
+      ...environment,
+      STEP: 'push',
+      IMAGE: uri,
+      CONTEXT: new ContextAsset(construct, 'context', { files, hash }).path,
+      BUILD_ARGS: Object.entries(buildArgs)
+        .map(([name, value]) => `${name}=${value}`)
+        .join('\n'),
+    });
     const pushed = new DataResource(construct, 'push', {
       triggersReplace: { image: uri },
       provisioners: [push],

@@ -1,5 +1,8 @@
+import { DataAwsCallerIdentity } from '@cdktf/provider-aws/lib/data-aws-caller-identity';
 import { DataAwsEcrRepository } from '@cdktf/provider-aws/lib/data-aws-ecr-repository';
 import { DataAwsIamPolicyDocument } from '@cdktf/provider-aws/lib/data-aws-iam-policy-document';
+import { DataAwsPartition } from '@cdktf/provider-aws/lib/data-aws-partition';
+import { DataAwsRegion } from '@cdktf/provider-aws/lib/data-aws-region';
 import { EcrLifecyclePolicy } from '@cdktf/provider-aws/lib/ecr-lifecycle-policy';
 import { EcrRepository } from '@cdktf/provider-aws/lib/ecr-repository';
 import { EcrRepositoryPolicy } from '@cdktf/provider-aws/lib/ecr-repository-policy';
@@ -12,6 +15,12 @@ import { parseEcrUrl } from './ecr-url';
 export interface ImageRepository {
   /** Registry and path, without tag. May be unresolved. */
   readonly repositoryUrl: string;
+  /**
+   * The same URL, known before the repository exists. May be unresolved, and then depends on look-ups alone.
+   *
+   * @default - unknown
+   */
+  readonly expectedUrl?: string | undefined;
   /**
    * Allow the grantee's role to pull from the repository. It must be of the repository's account.
    *
@@ -53,7 +62,8 @@ export class SidecarRepository extends Construct implements ImageRepository {
   static fromRepositoryName(scope: Construct, id: string, repositoryName: string): ImageRepository {
     checkRepositoryName(repositoryName);
     const { repositoryUrl, arn } = new DataAwsEcrRepository(scope, id, { name: repositoryName });
-    return imported(repositoryUrl, arn);
+    const expectedUrl = Token.isUnresolved(repositoryName) ? undefined : repositoryUrl;
+    return imported({ repositoryUrl, expectedUrl, arn });
   }
 
   /**
@@ -67,15 +77,19 @@ export class SidecarRepository extends Construct implements ImageRepository {
         `"${repositoryUrl}" is not the url of a repository: pass registry/path, without scheme, tag and digest`,
       );
     }
-    const arn = Token.isUnresolved(repositoryUrl) ? undefined : parseEcrUrl(repositoryUrl)?.repositoryArn;
-    return imported(repositoryUrl, arn);
+    // It may be that of a repository which this stack makes.
+    if (Token.isUnresolved(repositoryUrl)) return imported({ repositoryUrl });
+    const arn = parseEcrUrl(repositoryUrl)?.repositoryArn;
+    return imported({ repositoryUrl, expectedUrl: repositoryUrl, arn });
   }
 
   readonly repositoryUrl: string;
   readonly repositoryArn: string;
   readonly repositoryName: string;
 
+  private readonly givenName: string;
   private readonly pullers = new Set<string>();
+  private expected?: string;
   private pullPolicy?: DataAwsIamPolicyDocument;
 
   /** @throws if a known value can't be right */
@@ -86,6 +100,7 @@ export class SidecarRepository extends Construct implements ImageRepository {
     checkKmsKey(kmsKeyArn);
     checkCount('expireUntaggedAfterDays', expireUntaggedAfterDays);
     checkCount('keepTagged', keepTagged);
+    this.givenName = repositoryName;
 
     const repository = new EcrRepository(this, 'repository', {
       name: repositoryName,
@@ -104,6 +119,12 @@ export class SidecarRepository extends Construct implements ImageRepository {
     this.repositoryUrl = repository.repositoryUrl;
     this.repositoryArn = repository.arn;
     this.repositoryName = repository.name;
+  }
+
+  get expectedUrl(): string | undefined {
+    if (Token.isUnresolved(this.givenName)) return undefined;
+    this.expected ??= `${registryOf(this)}/${this.givenName}`;
+    return this.expected;
   }
 
   grantPull(grantee: Grantee): void {
@@ -143,9 +164,25 @@ export class SidecarRepository extends Construct implements ImageRepository {
   }
 }
 
-function imported(repositoryUrl: string, arn: string | undefined): ImageRepository {
+/** The private registry of the AWS provider's account and Region. */
+function registryOf(scope: Construct): string {
+  const { accountId } = new DataAwsCallerIdentity(scope, 'caller-identity');
+  const { dnsSuffix } = new DataAwsPartition(scope, 'partition');
+  // `id` is the Region's name under AWS provider 5 and 6 alike.
+  const region = new DataAwsRegion(scope, 'region').id;
+  return `${accountId}.dkr.ecr.${region}.${dnsSuffix}`;
+}
+
+interface Imported {
+  readonly repositoryUrl: string;
+  readonly expectedUrl?: string | undefined;
+  readonly arn?: string;
+}
+
+function imported({ repositoryUrl, expectedUrl, arn }: Imported): ImageRepository {
   return {
     repositoryUrl,
+    expectedUrl,
     grantPull(grantee) {
       if (arn === undefined) {
         const name = Token.isUnresolved(repositoryUrl)

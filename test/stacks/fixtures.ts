@@ -103,4 +103,12 @@ export const VARIANTS: Readonly<Record<string, Partial<EnvironmentInput>>> = {
     },
     identity: { kind: 'pod-identity', waitSeconds: 0 },
   },
+  'the refresher built here, for another account': {
+    aws: {
+      region: 'eu-central-1',
+      profile: 'shop',
+      assumeRoleArn: 'arn:aws:iam::111122223333:role/deployer',
+    },
+    refresher: { image: { source: 'directory' } },
+  },
 };

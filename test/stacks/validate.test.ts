@@ -1,13 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { providerMirror, reportNotRun, terraformCommand, terraformFolder } from '../support/terraform';
+import { missingForTerraform, reportNotRun, terraformFolder } from '../support/terraform';
 import { synthEnvironment, VARIANTS } from './fixtures';
 
-const reason =
-  terraformCommand === undefined
-    ? 'terraform was not found in PATH'
-    : providerMirror === undefined
-      ? 'TF_CLI_CONFIG_FILE names no file that offers the providers'
-      : undefined;
+const reason = missingForTerraform('aws', 'kubernetes');
 if (reason !== undefined) reportNotRun('terraform validate of the stacks', reason);
 
 describe.skipIf(reason !== undefined)('terraform validate, with the real providers, accepts', () => {

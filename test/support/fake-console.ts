@@ -4,15 +4,11 @@ import { USERLIST } from './builders';
 /** PgBouncer's admin console of a pooler that is well, with parts replaced, that notes down what it is asked. */
 export function fakeConsole(overrides: Partial<AdminConsole> = {}): AdminConsole & { calls: string[] } {
   const calls: string[] = [];
-  const release = async () => {
-    calls.push('release');
-  };
   const answers: AdminConsole = {
     version: async () => '1.18.0',
     setting: async () => USERLIST,
     users: async () => new Set(['pgbouncer', 'app']),
     logins: async () => ({ inFlight: 0, awaited: 0 }),
-    holdLogins: async () => release,
     reload: async () => {},
     close: async () => {},
     ...overrides,
@@ -29,7 +25,6 @@ export function fakeConsole(overrides: Partial<AdminConsole> = {}): AdminConsole
     setting: noted('setting', () => answers.setting('auth_file')),
     users: noted('users', answers.users),
     logins: noted('logins', answers.logins),
-    holdLogins: noted('holdLogins', answers.holdLogins),
     reload: noted('reload', answers.reload),
     close: noted('close', answers.close),
   };

@@ -142,6 +142,10 @@ describe('the service account', () => {
   });
 
   it('names another audience where the trust policy does', () => {
+    const role = { arn: 'arn:aws:iam::111122223333:role/web', name: 'web' };
+    expect(make({ role, audience: 'vault' }).podAnnotations).toEqual({
+      'rds-iam-sidecar/identity': 'arn:aws:iam::111122223333:role/web vault',
+    });
     expect(make({ audience: 'vault' }).serviceAccountAnnotations).toMatchObject({
       'eks.amazonaws.com/audience': 'vault',
     });

@@ -80,11 +80,12 @@ describe('the association', () => {
     ]);
   });
 
-  it('makes new pods when it is replaced', () => {
+  it('makes new pods when it is replaced, or gets another role', () => {
     const { json } = stack();
     const [association] = Object.keys(json.resource.aws_eks_pod_identity_association);
+    const [role] = Object.keys(json.resource.aws_iam_role);
     expect(json.resource.terraform_data.Pod.input).toEqual({
-      'rds-iam-sidecar/identity': `\${aws_eks_pod_identity_association.${association}.association_id}`,
+      'rds-iam-sidecar/identity': `\${aws_eks_pod_identity_association.${association}.association_id} \${aws_iam_role.${role}.arn}`,
     });
   });
 

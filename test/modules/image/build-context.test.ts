@@ -1,9 +1,11 @@
 import { chmodSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type ContextFile, contextHash, readContext } from '../../../modules/image/build-context';
-import { tempFolder } from '../../support/temp';
+import { describeWithDocker } from '../../support/docker/engine';
+import { BuiltImage } from '../../support/docker/image';
+import { removeFolder, tempFolder } from '../../support/temp';
 
 const SETTINGS = { platforms: ['linux/amd64'], buildArgs: {} };
 
@@ -107,5 +109,117 @@ describe('readContext', () => {
     expect(() => readContext(join(path, 'none'))).toThrow(
       `the build context "${join(path, 'none')}" can't be read: pass a folder that exists when the app runs`,
     );
+  });
+
+  it('refuses what is copied and not there, saying what to do', () => {
+    const path = folder();
+    writeFileSync(join(path, 'Dockerfile'), 'FROM scratch\nCOPY bin/run dist/app.js dist/ca.pem /\n');
+    expect(() => readContext(path)).toThrow(
+      `the Dockerfile in "${path}" copies "dist/app.js" and "dist/ca.pem", which the build context doesn't hold: ` +
+        'build first (npm run build), or let it through in .dockerignore',
+    );
+    mkdirSync(join(path, 'dist'));
+    for (const name of ['app.js', 'ca.pem']) writeFileSync(join(path, 'dist', name), '');
+    expect(readContext(path)).toHaveLength(4);
+    writeFileSync(join(path, '.dockerignore'), 'dist/*.pem\n');
+    expect(() => readContext(path)).toThrow('copies "dist/ca.pem", which');
+  });
+
+  it('refuses an ignore file that only some builders read', () => {
+    const path = folder();
+    writeFileSync(join(path, 'Dockerfile.dockerignore'), '*\n');
+    expect(() => readContext(path)).toThrow('name it .dockerignore');
+  });
+});
+
+describe('.dockerignore', () => {
+  const FILES = [
+    ...[
+      'Dockerfile',
+      'README.md',
+      'a.txt',
+      'docs/guide.md',
+      'docs/deep/er/notes.md',
+      'src/a.ts',
+      'src/b.test.ts',
+    ],
+    ...[
+      'dist/app.js',
+      'dist/meta.json',
+      'node_modules/x/index.js',
+      '.git/HEAD',
+      'src/node_modules/y.js',
+      'A.TXT',
+    ],
+  ];
+
+  function folder(ignore: string): string {
+    const path = tempFolder('context');
+    for (const file of FILES) {
+      mkdirSync(dirname(join(path, file)), { recursive: true });
+      writeFileSync(join(path, file), file === 'Dockerfile' ? 'FROM scratch\nCOPY . /context/\n' : file);
+    }
+    writeFileSync(join(path, '.dockerignore'), ignore);
+    return path;
+  }
+
+  it('decides what makes the image, and so its tag', () => {
+    const path = folder('*\n!dist/app.js\n');
+    const hash = () => contextHash(readContext(path), SETTINGS);
+    const before = hash();
+    writeFileSync(join(path, 'src/a.ts'), 'changed');
+    writeFileSync(join(path, 'dist/meta.json'), 'changed');
+    expect(hash()).toBe(before);
+    writeFileSync(join(path, 'dist/app.js'), 'changed');
+    expect(hash()).not.toBe(before);
+  });
+
+  it('may leave the Dockerfile out of the image: the copy leaves it out, too', () => {
+    expect(readContext(folder('*\n!dist/app.js\n')).map(({ path }) => path)).toEqual([
+      '.dockerignore',
+      'Dockerfile',
+      'dist/app.js',
+    ]);
+    const all = readContext(folder('src\n')).map(({ path }) => path);
+    expect(all).toContain('Dockerfile');
+    expect(all).toContain('.dockerignore');
+  });
+
+  describeWithDocker('is read as Docker reads it', () => {
+    it.each([
+      '',
+      '*\n!dist/app.js\n!docs',
+      '# comment\n\n  src  \n/dist/\n',
+      '**/*.md\n!README.md',
+      '**/node_modules\n.git',
+      '*/*.md\n*.t?t\n.dockerignore',
+      'docs/**\n!docs/deep/er',
+      'Dockerfile\nsrc/**/*.js',
+    ])('%j', async ignore => {
+      const context = folder(ignore);
+      const copy = folder('');
+      // What is copied to the output of synth has to build the same image.
+      removeFolder(copy);
+      for (const { path, content } of readContext(context)) {
+        mkdirSync(dirname(join(copy, path)), { recursive: true });
+        writeFileSync(join(copy, path), content);
+      }
+      const built = async (from: string) => {
+        const image = await BuiltImage.build({ context: from });
+        try {
+          return (await image.filesOfLastLayer())
+            .map(({ path }) => path)
+            .filter(path => path.startsWith('context/') && !path.endsWith('/'))
+            .sort();
+        } finally {
+          await image.remove();
+        }
+      };
+      const inImage = await built(context);
+      expect(await built(copy)).toEqual(inImage);
+      const read = readContext(context).map(({ path }) => `context/${path}`);
+      const recipe = ['context/Dockerfile', 'context/.dockerignore'];
+      expect(read.filter(path => inImage.includes(path) || !recipe.includes(path))).toEqual(inImage);
+    });
   });
 });

@@ -1,15 +1,10 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { get } from 'node:http';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { PUSH_SCRIPT } from '../../../modules/image/push-script';
-import { SidecarImage } from '../../../modules/image/sidecar-image';
-import { SidecarRepository } from '../../../modules/image/sidecar-repository';
-import { freePort } from '../../support/free-port';
-import { findCommand, RunningProcess, run } from '../../support/process';
-import { synthStack, testStack } from '../../support/synth';
+import { binFolder, SCRIPT_TOOLS } from '../../support/bin-folder';
+import { run } from '../../support/process';
 import { tempFolder } from '../../support/temp';
-import { reportNotRun, terraformCommand, terraformFolder } from '../../support/terraform';
 
 it('holds neither of the two openings of a Terraform template', () => {
   expect(PUSH_SCRIPT).not.toMatch(/[$%]\{/);
@@ -23,9 +18,16 @@ name=$(basename "$0")
 printf '%s' "$name" >>"$CALLS"
 for argument in "$@"; do printf ' <%s>' "$argument" >>"$CALLS"; done
 printf '\\n' >>"$CALLS"
+if [ "$name" = aws ]; then
+  printf 'profile %s key %s\\n' "$AWS_PROFILE" "$AWS_ACCESS_KEY_ID $AWS_SECRET_ACCESS_KEY $AWS_SESSION_TOKEN" |
+    sed 's/ *$//' >>"$CALLS.keys"
+fi
 case "$name $1 $2" in
-  'docker login '*) cat >>"$CALLS.password"; printf '%s' "$DOCKER_CONFIG" >"$CALLS.config"
-    ls "$DOCKER_CONFIG" >"$CALLS.linked"; printf secret >"$DOCKER_CONFIG/config.json" ;;
+  'docker buildx build') printf '%s' "$DOCKER_CONFIG" >"$CALLS.config"
+    ls "$DOCKER_CONFIG" >"$CALLS.linked"
+    cat "$DOCKER_CONFIG/config.json" >"$CALLS.json" 2>/dev/null || exit 0
+    printf 'the registry' | docker-credential-push-image get >"$CALLS.login"
+    grep -r 'the password' "$(dirname "$DOCKER_CONFIG")" >"$CALLS.written" ;;
 esac
 line=$(printf '%s' "$name $*")
 while IFS='|' read -r pattern status output; do
@@ -40,43 +42,31 @@ exit 0
     /** `pattern|exit status|output` a line; a call without an answer succeeds silently. */
     readonly answers?: readonly string[];
     readonly environment?: Readonly<Record<string, string>>;
+    /** Prepares the folder that the script runs in. */
+    readonly before?: (folder: string) => void;
   }) {
     const folder = tempFolder('push');
-    const bin = join(folder, 'bin');
     const home = join(folder, 'home');
-    for (const path of [bin, join(folder, 'tmp'), join(home, '.docker', 'cli-plugins')]) {
-      mkdirSync(path, { recursive: true });
+    for (const path of ['tmp', 'home/.docker/cli-plugins', 'assets/x']) {
+      mkdirSync(join(folder, path), { recursive: true });
     }
-    for (const tool of [
-      'sh',
-      'basename',
-      'cat',
-      'cut',
-      'grep',
-      'ln',
-      'ls',
-      'mkdir',
-      'mktemp',
-      'printenv',
-      'rm',
-    ]) {
-      writeFileSync(join(bin, tool), `#!/bin/sh\nexec ${findCommand([tool])} "$@"\n`, { mode: 0o755 });
-    }
-    for (const command of options.commands ?? ['docker', 'aws']) {
-      writeFileSync(join(bin, command), STUB, { mode: 0o755 });
-    }
+    const stubs = (options.commands ?? ['docker', 'aws']).map(command => [command, STUB]);
     const calls = join(folder, 'calls');
     writeFileSync(calls, '');
     writeFileSync(join(folder, 'answers'), [...(options.answers ?? []), ''].join('\n'));
+    options.before?.(folder);
     const finished = await run('/bin/sh', ['-c', PUSH_SCRIPT], {
+      cwd: folder,
       env: {
-        PATH: bin,
+        PATH: binFolder(SCRIPT_TOOLS, Object.fromEntries(stubs)),
         HOME: home,
         TMPDIR: join(folder, 'tmp'),
         CALLS: calls,
         ANSWERS: join(folder, 'answers'),
+        STEP: 'push',
         IMAGE: `${ECR}/acme/refresher:context-1`,
         CONTEXT: 'assets/x',
+        ASSUME_ROLE_ARN: '',
         PLATFORMS: 'linux/amd64,linux/arm64',
         BUILD_ARGS: '',
         ...options.environment,
@@ -85,6 +75,7 @@ exit 0
     const read = (suffix: string) => readFileSync(`${calls}${suffix}`, 'utf8');
     return {
       ...finished,
+      folder,
       read,
       calls: read('').trimEnd().split('\n'),
       leftovers: readdirSync(join(folder, 'tmp')),
@@ -105,22 +96,27 @@ exit 0
     expect(pushed.calls).toEqual([
       'aws <ecr> <describe-images> <--region> <eu-central-1> <--registry-id> <111122223333> <--repository-name> <acme/refresher> <--image-ids> <imageTag=context-1>',
       'docker <version>',
-      'docker <context> <show>',
-      'aws <ecr> <get-login-password> <--region> <eu-central-1>',
-      `docker <login> <--username> <AWS> <--password-stdin> <${ECR}>`,
       'docker <buildx> <version>',
+      'aws <ecr> <get-login-password> <--region> <eu-central-1>',
+      'docker <context> <show>',
       'docker <buildx> <inspect>',
       `docker <buildx> <build> <--platform> <linux/amd64,linux/arm64> <--push> <--tag> <${ECR}/acme/refresher:context-1> <--build-arg> <A= 1\\n 2 > <--build-arg> <B=$HOME \`x\` "'*> <assets/x>`,
     ]);
   });
 
-  it('leaves no login behind, and passes the password by standard input alone', async () => {
+  it('hands docker the login when it asks, and writes it to no disk', async () => {
     const pushed = await push({ answers: [MISSING, PASSWORD] });
-    expect(pushed.read('.password')).toBe('the password');
+    expect(JSON.parse(pushed.read('.json'))).toEqual({ credHelpers: { [ECR]: 'push-image' } });
+    expect(JSON.parse(pushed.read('.login'))).toEqual({
+      ServerURL: 'the registry',
+      Username: 'AWS',
+      Secret: 'the password',
+    });
+    expect(pushed.read('.written')).toBe('');
     expect(pushed.read('')).not.toContain('the password');
     expect(pushed.stdout + pushed.stderr).not.toContain('the password');
     expect(pushed.read('.config')).not.toContain('.docker');
-    expect(pushed.read('.linked').trim()).toBe('cli-plugins');
+    expect(pushed.read('.linked').trim().split('\n')).toEqual(['cli-plugins', 'config.json']);
     expect(pushed.leftovers).toEqual([]);
     expect(pushed.home).toEqual(['cli-plugins']);
   });
@@ -151,8 +147,8 @@ exit 0
     expect(pushed.code).toBe(0);
     expect(pushed.calls).toEqual([
       'docker <version>',
-      'docker <manifest> <inspect> <ghcr.io/acme/refresher:context-1>',
       'docker <buildx> <version>',
+      'docker <manifest> <inspect> <ghcr.io/acme/refresher:context-1>',
       'docker <buildx> <build> <--platform> <linux/amd64> <--push> <--tag> <ghcr.io/acme/refresher:context-1> <assets/x>',
     ]);
   });
@@ -160,7 +156,75 @@ exit 0
   it('does nothing when another registry has the tag', async () => {
     const pushed = await push({ environment: { IMAGE: 'ghcr.io/acme/refresher:context-1' } });
     expect(pushed.code).toBe(0);
-    expect(pushed.calls).toHaveLength(2);
+    expect(pushed.calls).toHaveLength(3);
+  });
+
+  it('goes as the role that it is told, with the keys of that alone', async () => {
+    const pushed = await push({
+      answers: ['aws sts assume-role*|0|AKID\tSECRET\tTOKEN', MISSING, PASSWORD],
+      environment: { ASSUME_ROLE_ARN: 'arn:aws:iam::111122223333:role/deployer', AWS_PROFILE: 'shop' },
+    });
+    expect(pushed.code).toBe(0);
+    expect(pushed.calls[0]).toMatch(
+      /^aws <sts> <assume-role> <--region> <eu-central-1> <--role-arn> <arn:aws:iam::111122223333:role\/deployer> /,
+    );
+    const [asked = '', ...then] = pushed.read('.keys').trimEnd().split('\n');
+    expect(asked).toBe('profile shop key');
+    expect(new Set(then)).toEqual(new Set(['profile  key AKID SECRET TOKEN']));
+    expect(pushed.stdout + pushed.stderr + pushed.read('')).not.toMatch(/SECRET|TOKEN/);
+  });
+
+  it('makes files and folders readable, whatever the umask of synth was', async () => {
+    const { folder, code } = await push({
+      answers: [MISSING, PASSWORD],
+      before: path => {
+        writeFileSync(join(path, 'assets/x/plain'), '', { mode: 0o600 });
+        writeFileSync(join(path, 'assets/x/run'), '', { mode: 0o700 });
+        mkdirSync(join(path, 'assets/x/sub'), { mode: 0o700 });
+      },
+    });
+    expect(code).toBe(0);
+    const mode = (name: string) => (statSync(join(folder, 'assets/x', name)).mode & 0o777).toString(8);
+    expect(['plain', 'run', 'sub'].map(mode)).toEqual(['644', '755', '755']);
+  });
+
+  describe('as a check before anything else', () => {
+    const check = (options: Parameters<typeof push>[0] = {}) =>
+      push({ ...options, environment: { STEP: 'check', CONTEXT: '', ...options.environment } });
+
+    it('looks for all it needs, and changes nothing', async () => {
+      const { code, calls } = await check({ answers: [MISSING] });
+      expect(code).toBe(0);
+      expect(calls).toEqual([
+        expect.stringContaining('<describe-images>'),
+        'docker <version>',
+        'docker <buildx> <version>',
+      ]);
+    });
+
+    it('needs no Docker where ECR has the tag', async () => {
+      expect((await check({ commands: ['aws'] })).code).toBe(0);
+    });
+
+    it('looks for Docker where the repository is not known yet', async () => {
+      const environment = { IMAGE: '' };
+      expect((await check({ commands: ['docker'], environment })).code).toBe(0);
+      const { code, stderr } = await check({ commands: [], environment });
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr:
+          'cannot provide the image: docker was not found; install it, or push the image elsewhere and use SidecarImage.fromRepository\n',
+      });
+    });
+
+    it('stops before a registry of another kind is written to', async () => {
+      const { code, calls } = await check({
+        answers: ['docker manifest inspect*|1|'],
+        environment: { IMAGE: 'ghcr.io/acme/refresher:context-1' },
+      });
+      expect(code).toBe(0);
+      expect(calls.at(-1)).toBe('docker <manifest> <inspect> <ghcr.io/acme/refresher:context-1>');
+    });
   });
 
   it('makes a builder for several platforms where the default one cannot, and removes it', async () => {
@@ -231,6 +295,14 @@ exit 0
       'docker buildx was not found, and docker alone builds for linux/amd64, not linux/arm64; install buildx',
     ],
     [
+      'without the right to assume the role',
+      {
+        answers: ['aws sts assume-role*|254|'],
+        environment: { ASSUME_ROLE_ARN: 'arn:aws:iam::111122223333:role/deployer' },
+      },
+      'the role arn:aws:iam::111122223333:role/deployer could not be assumed; check the AWS credentials of the shell that applies',
+    ],
+    [
       'without a builder',
       {
         answers: [MISSING, PASSWORD, 'docker buildx inspect|0|Driver: docker', 'docker buildx create*|1|'],
@@ -242,92 +314,4 @@ exit 0
     expect(pushed.code).toBe(1);
     expect(pushed.stderr).toContain(`cannot provide ${ECR}/acme/refresher:context-1: ${message}\n`);
   });
-});
-
-const registryCommand = findCommand(['docker-registry', 'registry']);
-const dockerDaemon = findCommand(['docker']) !== undefined && (await run('docker', ['version'])).code === 0;
-const missing = [
-  ...(dockerDaemon ? [] : ['a Docker daemon']),
-  ...(registryCommand ? [] : ['docker-registry']),
-  ...(terraformCommand ? [] : ['terraform']),
-];
-if (missing.length > 0) reportNotRun('pushing an image by terraform apply', `no ${missing.join(', no ')}`);
-
-describe.runIf(missing.length === 0)('terraform apply', () => {
-  let registry: RunningProcess;
-  let port: number;
-  let platform: string;
-  const images: string[] = [];
-
-  beforeAll(async () => {
-    port = await freePort();
-    const folder = tempFolder('registry');
-    writeFileSync(
-      join(folder, 'config.yml'),
-      `version: 0.1
-log: {level: info, accesslog: {disabled: true}}
-storage: {filesystem: {rootdirectory: ${folder}/data}}
-http: {addr: 127.0.0.1:${port}}
-`,
-    );
-    registry = await RunningProcess.start(registryCommand ?? '', ['serve', join(folder, 'config.yml')]);
-    await registry.waitForOutput(/listening on/);
-    const version = await run('docker', ['version', '--format', '{{.Server.Os}}/{{.Server.Arch}}']);
-    platform = version.stdout.trim();
-  });
-
-  afterAll(async () => {
-    if (images.length > 0) await run('docker', ['rmi', ...images]);
-    await registry?.stop();
-  });
-
-  const tagsInRegistry = () =>
-    new Promise<unknown>((resolve, reject) => {
-      get(`http://127.0.0.1:${port}/v2/acme/refresher/tags/list`, response => {
-        let text = '';
-        response.setEncoding('utf8').on('data', part => {
-          text += part;
-        });
-        response.on('end', () => resolve(JSON.parse(text)));
-      }).on('error', reject);
-    });
-
-  it('builds and pushes once for each content', async () => {
-    const directory = tempFolder('context');
-    writeFileSync(join(directory, 'Dockerfile'), 'FROM scratch\nARG NAME\nLABEL name=$NAME\nCOPY file /\n');
-    writeFileSync(join(directory, 'file'), `${port}`);
-
-    const stack = testStack();
-    const { uri } = SidecarImage.fromDirectory(stack, 'Image', {
-      directory,
-      repository: SidecarRepository.fromRepositoryUrl(`127.0.0.1:${port}/acme/refresher`),
-      platforms: [platform],
-      buildArgs: { NAME: 'it\'s "quoted" $HOME' },
-    });
-    images.push(uri);
-    const { json } = synthStack(stack);
-    // The context, where a real synth would copy it.
-    json.resource.terraform_data = Object.fromEntries(
-      Object.entries<typeof json>(json.resource.terraform_data).map(([name, resource]) => {
-        resource.provisioner[0]['local-exec'].environment.CONTEXT = directory;
-        return [name, resource];
-      }),
-    );
-
-    const first = terraformFolder(json);
-    await first.terraform('init', '-input=false');
-    const applied = await first.terraform('apply', '-auto-approve', '-input=false');
-    expect(applied.stdout).toContain('Apply complete! Resources: 1 added');
-    expect(await tagsInRegistry()).toEqual({ name: 'acme/refresher', tags: [uri.split(':').at(-1)] });
-    const label = await run('docker', ['inspect', '--format', '{{.Config.Labels.name}}', uri]);
-    expect(label.stdout.trim()).toBe('it\'s "quoted" $HOME');
-
-    // Another machine, or a lost state: the image is there, and so is left alone.
-    const second = terraformFolder(json);
-    await second.terraform('init', '-input=false');
-    expect((await second.terraform('apply', '-auto-approve', '-input=false')).stdout).toContain(
-      `${uri} is in the registry already`,
-    );
-    expect((await second.terraform('plan', '-input=false')).stdout).toContain('No changes.');
-  }, 120_000);
 });

@@ -2,67 +2,22 @@ import { describe, expect, it } from 'vitest';
 import { PgBouncerSidecar } from '../../../modules/pooler/pgbouncer-sidecar';
 import { TokenRefresher } from '../../../modules/refresher/token-refresher';
 import { writablePath } from '../../../modules/workload/writable-path';
+import { toManifests } from '../../../stacks/manifests/convert';
+import { podSecurityViolations } from '../../support/kubernetes/pod-security';
 import type { Json } from '../../support/synth';
 import { deploy, testIdentity } from './fixtures';
 import { target } from './target';
 
-/**
- * The controls of Pod Security Standard `restricted`, in the order of its tables, baseline first.
- * Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/
- */
-function violations(spec: Json): string[] {
-  const pod = spec.security_context ?? {};
-  const containers: Json[] = [...spec.container, ...(spec.init_container ?? [])];
-  const contexts = containers.map(({ name, security_context }) => ({ name, ...security_context }));
-  const found: string[] = [];
-  const control = (name: string, holds: boolean) => holds || found.push(name);
-  const each = (name: string, holds: (context: Json) => boolean) => {
-    for (const context of contexts) control(`${name} (${context.name})`, holds(context));
-  };
-  const allowedVolumes = [
-    'config_map',
-    'csi',
-    'downward_api',
-    'empty_dir',
-    'ephemeral',
-    'persistent_volume_claim',
-    'projected',
-    'secret',
-  ];
-
-  control('HostProcess', ![pod, ...contexts].some(({ windows_options }) => windows_options?.host_process));
-  control('host namespaces', !spec.host_network && !spec.host_pid && !spec.host_ipc);
-  each('privileged', ({ privileged }) => !privileged);
-  each('capabilities are added', ({ capabilities }) =>
-    (capabilities?.add ?? []).every((one: string) => one === 'NET_BIND_SERVICE'),
-  );
-  control('hostPath volumes', !spec.volume.some((volume: Json) => volume.host_path));
-  control('host ports', !containers.some(({ port }) => (port ?? []).some((one: Json) => one.host_port)));
-  control('AppArmor', true);
-  control('SELinux', ![pod, ...contexts].some(({ se_linux_options }) => se_linux_options));
-  control('proc mount', !contexts.some(({ proc_mount }) => proc_mount));
-  control('sysctls', (pod.sysctl ?? []).length === 0);
-  control(
-    'volume types',
-    spec.volume.every((volume: Json) =>
-      Object.keys(volume).every(key => key === 'name' || allowedVolumes.includes(key)),
-    ),
-  );
-  each('privilege escalation', context => context.allow_privilege_escalation === false);
-  each('running as non-root', context => pod.run_as_non_root === true && context.run_as_non_root !== false);
-  each('running as non-root user', context => ![pod.run_as_user, context.run_as_user].includes('0'));
-  each('seccomp', context =>
-    ['RuntimeDefault', 'Localhost'].includes((context.seccomp_profile ?? pod.seccomp_profile)?.type),
-  );
-  each('capabilities are dropped', ({ capabilities }) => (capabilities?.drop ?? []).includes('ALL'));
-  return found;
+/** Sets a field of a pod's or a container's security context. */
+function set(of: Json, field: string, value: unknown): void {
+  of.securityContext[field] = value;
 }
 
 const pooler = () => new PgBouncerSidecar({ databases: [{ target: target(), database: 'orders' }] });
 
 describe.each(['native', 'classic'] as const)('the default pod (%s)', lifecycle => {
   const pgbouncer = pooler();
-  const { template } = deploy({
+  const { template, synthesized } = deploy({
     lifecycle,
     identity: testIdentity(),
     sidecars: [new TokenRefresher({ image: 'refresher:1', pooler: pgbouncer }), pgbouncer],
@@ -71,20 +26,66 @@ describe.each(['native', 'classic'] as const)('the default pod (%s)', lifecycle 
     mounts: [writablePath('/tmp')],
   });
   const { spec } = template;
+  const objects: Json[] = toManifests(synthesized.json).map(({ object }) => object);
+  const pod: Json = objects.find(({ kind }) => kind === 'Deployment').spec.template;
 
   it('conforms to the Pod Security Standard restricted', () => {
-    expect(violations(spec)).toEqual([]);
+    expect(podSecurityViolations(pod)).toEqual([]);
   });
 
-  it('is judged by a list that knows a violation', () => {
-    const worse = structuredClone(spec);
-    worse.host_pid = true;
-    worse.container[0].security_context.capabilities = { drop: [] };
-    worse.init_container[0].security_context.run_as_user = '0';
-    worse.volume.push({ name: 'host', host_path: { path: '/' } });
-    delete worse.security_context.seccomp_profile;
-    delete worse.container[0].security_context.seccomp_profile;
-    expect(violations(worse)).toHaveLength(6);
+  /** The controls of the standard, each with a pod that violates it. */
+  it.each<[string, (pod: Json) => void]>([
+    ['HostProcess', ({ spec }) => set(spec, 'windowsOptions', { hostProcess: true })],
+    ['HostProcess', ({ spec }) => set(spec.containers[0], 'windowsOptions', { hostProcess: true })],
+    ['host namespaces', ({ spec }) => Object.assign(spec, { hostNetwork: true })],
+    ['host namespaces', ({ spec }) => Object.assign(spec, { hostPID: true })],
+    ['host namespaces', ({ spec }) => Object.assign(spec, { hostIPC: true })],
+    ['privileged', ({ spec }) => set(spec.initContainers[0], 'privileged', true)],
+    [
+      'capabilities are added',
+      ({ spec }) => set(spec.containers[0], 'capabilities', { add: ['NET_RAW'], drop: ['ALL'] }),
+    ],
+    ['hostPath volumes', ({ spec }) => spec.volumes.push({ name: 'host', hostPath: { path: '/' } })],
+    ['host ports', ({ spec }) => Object.assign(spec.containers.at(-1).ports[0], { hostPort: 80 })],
+    [
+      'host probes and hooks',
+      ({ spec }) =>
+        Object.assign(spec.containers[0], { livenessProbe: { tcpSocket: { host: 'a', port: 1 } } }),
+    ],
+    [
+      'host probes and hooks',
+      ({ spec }) => Object.assign(spec.containers[0], { lifecycle: { preStop: { httpGet: { host: 'a' } } } }),
+    ],
+    ['AppArmor', ({ spec }) => set(spec.containers[0], 'appArmorProfile', { type: 'Unconfined' })],
+    [
+      'AppArmor (annotations)',
+      ({ metadata }) =>
+        Object.assign(metadata.annotations, {
+          'container.apparmor.security.beta.kubernetes.io/app': 'unconfined',
+        }),
+    ],
+    ['SELinux type', ({ spec }) => set(spec, 'seLinuxOptions', { type: 'spc_t' })],
+    ['SELinux user and role', ({ spec }) => set(spec.containers[0], 'seLinuxOptions', { role: 'a' })],
+    ['proc mount', ({ spec }) => set(spec.containers[0], 'procMount', 'Unmasked')],
+    ['sysctls', ({ spec }) => set(spec, 'sysctls', [{ name: 'kernel.msgmax', value: '1' }])],
+    ['volume types', ({ spec }) => spec.volumes.push({ name: 'nfs', nfs: { path: '/' } })],
+    ['privilege escalation', ({ spec }) => set(spec.containers[0], 'allowPrivilegeEscalation', undefined)],
+    ['running as non-root', ({ spec }) => set(spec.containers[0], 'runAsNonRoot', false)],
+    ['running as non-root user', ({ spec }) => set(spec, 'runAsUser', 0)],
+    ['running as non-root user', ({ spec }) => set(spec.initContainers[0], 'runAsUser', 0)],
+    ['seccomp', ({ spec }) => set(spec.containers[0], 'seccompProfile', { type: 'Unconfined' })],
+    ['seccomp (pod)', ({ spec }) => set(spec, 'seccompProfile', { type: 'Unconfined' })],
+    [
+      'capabilities are dropped',
+      ({ spec }) => set(spec.containers[0], 'capabilities', { drop: ['NET_RAW'] }),
+    ],
+  ])('is judged by a list that knows a violation: %s', (control, violate) => {
+    const worse = structuredClone(pod);
+    violate(worse);
+    const [violation, ...others] = podSecurityViolations(worse);
+    expect(violation).toMatch(new RegExp(`^${control.replaceAll(/[()]/g, '\\$&')}( \\(|$)`));
+    // A volume of the host is one of a type that isn't allowed, too.
+    expect(others).toEqual(control === 'hostPath volumes' ? ['volume types'] : []);
   });
 
   it('goes further than the standard', () => {
