@@ -13,6 +13,13 @@ import { build } from 'esbuild';
 /** The folder of this file. */
 export const STACKS = dirname(fileURLToPath(import.meta.url));
 
+/** Sets what every script of this folder needs. */
+export function prepare() {
+  process.env.SIDECAR_ENVIRONMENTS ??= join(STACKS, 'environments');
+  // cdktf 0.21 calls functions that newer versions of Node warn about; nobody who reads the warning could help it.
+  process.noDeprecation = true;
+}
+
 /**
  * @param {string} entry file of this folder
  * @returns {Promise<Record<string, unknown>>} what it exports

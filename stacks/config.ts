@@ -167,6 +167,12 @@ const repositorySchema = z
     kmsKeyArn: text.optional().describe('Key to encrypt with. Default: AES256'),
     keepTagged: z.int().min(1).optional().describe('Tagged images to keep. Default: 100'),
     pullAccounts: z.array(accountId).optional().describe('Other accounts that may pull. Default: none'),
+    forceDelete: z
+      .boolean()
+      .optional()
+      .describe(
+        'true: destroying the stack takes the images along. Default: false, and fails while there are any',
+      ),
   })
   .describe('ECR repository for the refresher’s image. Default: none');
 
@@ -179,7 +185,11 @@ const refresherImageSchema = z
     }),
     z.strictObject({
       source: z.literal('directory').describe('Built and pushed to the repository of this stack at apply'),
-      directory: text.describe('Folder with the Dockerfile, relative to the working directory'),
+      directory: text
+        .optional()
+        .describe(
+          'Folder with the Dockerfile, relative to the working directory. Default: the refresher’s own',
+        ),
       platforms: z.array(text).optional().describe('Default: linux/amd64 and linux/arm64'),
     }),
     z.strictObject({
@@ -260,6 +270,11 @@ const appSchema = z
     readinessPath: text
       .optional()
       .describe('HTTP path on the first port that answers once the app can serve'),
+    livenessPath: text
+      .optional()
+      .describe(
+        'HTTP path on the first port that fails once only a restart helps. Never one that asks the database',
+      ),
     replicas: z.int().min(0).default(2),
     writablePaths: z.array(text).default([]).describe('Folders that the app may write'),
     lifecycle: z
@@ -313,7 +328,7 @@ function crossChecks(config: Shape, context: z.RefinementCtx): void {
     refuse(['repository'], `is needed for an image from "${refresher.image.source}": name the repository`);
   }
   if (repository?.create === false) {
-    for (const field of ['kmsKeyArn', 'keepTagged', 'pullAccounts'] as const) {
+    for (const field of ['kmsKeyArn', 'keepTagged', 'pullAccounts', 'forceDelete'] as const) {
       if (repository[field] !== undefined) {
         refuse(
           ['repository', field],
@@ -333,8 +348,10 @@ function crossChecks(config: Shape, context: z.RefinementCtx): void {
       refuse(['pgbouncer'], 'speaks PostgreSQL alone, and no database is: leave it out');
     }
   }
-  if (app.readinessPath !== undefined && app.ports.length === 0) {
-    refuse(['app', 'readinessPath'], 'needs a port: name the app’s in app.ports');
+  for (const field of ['readinessPath', 'livenessPath'] as const) {
+    if (app[field] !== undefined && app.ports.length === 0) {
+      refuse(['app', field], 'needs a port: name the app’s in app.ports');
+    }
   }
 }
 

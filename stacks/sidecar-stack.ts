@@ -8,6 +8,7 @@ import { EmbeddedPgBouncer } from '../modules/pooler/embedded-pgbouncer';
 import type { PgBouncer } from '../modules/pooler/pgbouncer';
 import { PgBouncerSidecar } from '../modules/pooler/pgbouncer-sidecar';
 import { TokenRefresher } from '../modules/refresher/token-refresher';
+import type { Probe } from '../modules/workload/container';
 import { SidecarDeployment } from '../modules/workload/sidecar-deployment';
 import type { DatabaseConfig, Environment } from './config';
 import { databaseTarget } from './databases';
@@ -70,7 +71,7 @@ export class SidecarStack extends TerraformStack {
     const eks = configureKubernetes(this, config);
 
     const repository = imageRepository(this, config.repository);
-    const image = refresherImage(this, config.refresher.image, repository);
+    const image = refresherImage(this, config.refresher.image, repository, config.aws);
     const identity = workloadIdentity(this, config, eks);
     const logins = config.databases.map(login => ({ login, target: databaseTarget(this, login) }));
     const pooler = config.pgbouncer && pgbouncer(config.pgbouncer, logins);
@@ -98,10 +99,8 @@ export class SidecarStack extends TerraformStack {
       env: app.env,
       ports: app.ports,
       service: app.service,
-      readinessProbe:
-        app.readinessPath === undefined || port === undefined
-          ? undefined
-          : { check: { kind: 'http', path: app.readinessPath, port: port.port } },
+      readinessProbe: httpProbe(app.readinessPath, port),
+      livenessProbe: httpProbe(app.livenessPath, port),
       replicas: app.replicas,
       writablePaths: app.writablePaths,
       requests: app.requests,
@@ -134,6 +133,11 @@ export class SidecarStack extends TerraformStack {
     const namespace = new NamespaceV1(this, 'namespace', { metadata: { name, labels: RESTRICTED } });
     return namespace.metadata.name;
   }
+}
+
+function httpProbe(path: string | undefined, port: { readonly port: number } | undefined): Probe | undefined {
+  if (path === undefined || port === undefined) return undefined;
+  return { check: { kind: 'http', path, port: port.port } };
 }
 
 interface Login {

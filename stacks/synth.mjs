@@ -1,12 +1,18 @@
-/** Synthesizes the app of main.ts: `app` of cdktf.json, and `npm run synth`, which needs no CLI. */
-import { join } from 'node:path';
-import { runTypeScript, STACKS } from './bundle.mjs';
+/**
+ * Synthesizes the app of main.ts: `app` of cdktf.json, and `npm run synth`, which needs no CLI. With the argument `examples`
+ * it takes the examples instead.
+ */
+import { prepare, runTypeScript } from './bundle.mjs';
 
-process.env.SIDECAR_ENVIRONMENTS ??= join(STACKS, 'environments');
-// cdktf 0.21 calls functions that newer versions of Node warn about; nobody who reads the warning could help it.
-process.noDeprecation = true;
-
-await runTypeScript('main.ts');
+const [app] = process.argv.slice(2);
+if (app !== undefined && app !== 'examples') {
+  console.error(`"${app}" is no app: pass "examples", or nothing for the environments`);
+  process.exit(1);
+}
+prepare();
+await runTypeScript(app === undefined ? 'main.ts' : `${app}/main.ts`);
 
 // The CLI says it itself.
-if (!process.env.CDKTF_OUTDIR && !process.exitCode) console.log('synthesized to cdktf.out/stacks');
+if (!process.env.CDKTF_OUTDIR && !process.exitCode) {
+  console.log(`synthesized to cdktf.out/${app === undefined ? 'stacks' : `${app}/stacks`}`);
+}

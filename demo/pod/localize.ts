@@ -101,7 +101,8 @@ function commandLine({ name, command, args }: PodContainer, image: LocalImage): 
 export function rewritePaths(text: string, places: ReadonlyMap<string, string>): string {
   if (places.size === 0) return text;
   const known = [...places.keys()].sort((a, b) => b.length - a.length).map(escapeRegExp);
-  const pattern = new RegExp(`(?<![\\w./-])(?:${known.join('|')})(?![\\w.-])`, 'g');
+  // A path begins at the start, or behind what can't be a part of one: white space, a quote, or a list's separator.
+  const pattern = new RegExp(`(?<![^\\s"'=:,;])(?:${known.join('|')})(?![^\\s"'=:,;/])`, 'g');
   return text.replaceAll(pattern, path => places.get(path) ?? path);
 }
 

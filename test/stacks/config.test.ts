@@ -90,6 +90,10 @@ describe('an environment', () => {
       { app: { name: 'web', image: 'web:1', readinessPath: '/' } },
       'app.readinessPath: needs a port: name the app’s in app.ports',
     ],
+    [
+      { app: { name: 'web', image: 'web:1', livenessPath: '/' } },
+      'app.livenessPath: needs a port: name the app’s in app.ports',
+    ],
   ])('is refused with %o', (change, problem) => {
     expect(problems(change)).toEqual([problem]);
   });

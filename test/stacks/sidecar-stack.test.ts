@@ -228,6 +228,40 @@ it('waits for an image that is built here', () => {
   expect(depends_on).toContainEqual(expect.stringMatching(/^terraform_data\.refresher-image_push_/));
 });
 
+describe('the refresher built here', () => {
+  const stack = variant('the refresher built here, for another account');
+  const steps = Object.entries<Json>(stack.json.resource.terraform_data);
+  const environment = (part: string) =>
+    steps.find(([name]) => name.includes(part))?.[1].provisioner[0]['local-exec'].environment;
+
+  it('is what the package ships', () => {
+    expect(environment('_push_').BUILD_ARGS).toMatch(/^VERSION=\d+\.\d+\.\d+$/);
+  });
+
+  it('goes to the account that everything else goes to', () => {
+    for (const step of ['_check_', '_push_']) {
+      expect(environment(step)).toMatchObject({
+        AWS_PROFILE: 'shop',
+        ASSUME_ROLE_ARN: 'arn:aws:iam::111122223333:role/deployer',
+      });
+    }
+  });
+
+  it('is known to be possible before anything is made', () => {
+    const { resource } = stack.json;
+    const all = Object.entries<Json>(resource).flatMap(([type, named]) =>
+      Object.entries<Json>(named).map(([name, { depends_on }]) => ({
+        address: `${type}.${name}`,
+        depends_on,
+      })),
+    );
+    const [check] = all.filter(({ address }) => address.includes('_check_'));
+    const others = all.filter(one => one !== check);
+    expect(others.length).toBeGreaterThan(10);
+    for (const { address, depends_on } of others) expect(depends_on, address).toContain(check?.address);
+  });
+});
+
 it('shares the repository with other accounts', () => {
   const stack = variant('a role made elsewhere that is managed here, a repository to share');
   expect(stack.resource('aws_ecr_repository_policy').policy).toContain('pull-document');
