@@ -18,11 +18,6 @@ export interface AdminConsole {
      */
     readonly awaited: number;
   }>;
-  /**
-   * Lets no login begin in a pool that has a server connection, until the next RELOAD, which puts the setting back, or
-   * until the function it resolves with has done so. A pool with a size of its own doesn't heed it.
-   */
-  holdLogins(): Promise<() => Promise<void>>;
   /** Rereads configuration and auth_file. Resolves once PgBouncer has done so. */
   reload(): Promise<void>;
   close(): Promise<void>;
@@ -70,14 +65,6 @@ export async function connectAdminConsole(pooler: PoolerConfig): Promise<AdminCo
         among.reduce((total, pool) => columns.reduce((all, name) => all + Number(pool[name] ?? 0), total), 0);
       const inUse = pools.filter(pool => sum([pool], 'sv_active', 'sv_idle', 'sv_used', 'sv_tested') > 0);
       return { inFlight: sum(pools, 'sv_login'), awaited: sum(inUse, 'cl_waiting') };
-    },
-    async holdLogins() {
-      const size = Number(await setting('default_pool_size'));
-      // Connections above the size go on serving: PgBouncer looks for them three times a second, and this lasts for less.
-      await client.query('SET default_pool_size = 1');
-      return async () => {
-        await client.query(`SET default_pool_size = ${size}`);
-      };
     },
     async reload() {
       await client.query('RELOAD');

@@ -15,10 +15,6 @@ const QUIET_MS = 5_000;
 const CALM_MS = 2_500;
 const POLL_MS = 20;
 
-/** Longest wait, while none can begin, for a login that began between the look and the hold, in milliseconds. */
-const HELD_MS = 250;
-const HELD_POLL_MS = 5;
-
 /** What the file holds that PgBouncer is about to read. */
 export interface PublishedUserlist {
   readonly users: readonly string[];
@@ -36,29 +32,6 @@ async function waitForQuiet(console: AdminConsole, clock: Clock, signal: AbortSi
     if (inFlight === 0 && (awaited === 0 || waited >= CALM_MS)) return;
     if (waited >= QUIET_MS) return;
     await clock.sleep(POLL_MS, signal);
-  }
-}
-
-/** A RELOAD that no login is lost to, and that reads no file but ours: from the hold on, no login begins. */
-async function reloadHeld(
-  pooler: PoolerConfig,
-  userlist: PublishedUserlist,
-  console: AdminConsole,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<void> {
-  const release = await console.holdLogins();
-  try {
-    const deadline = clock.now().monotonic + HELD_MS;
-    while (!signal.aborted && (await console.logins()).inFlight > 0 && clock.now().monotonic < deadline) {
-      await clock.sleep(HELD_POLL_MS, signal);
-    }
-    if (!userlist.intact())
-      throw new Error(`"${pooler.authFile}" was changed by somebody else: not reloaded`);
-    await console.reload();
-  } catch (error) {
-    await release();
-    throw error;
   }
 }
 
@@ -88,7 +61,8 @@ export async function reloadAndConfirm(
     );
   }
   await waitForQuiet(console, clock, signal);
-  await reloadHeld(pooler, userlist, console, clock, signal);
+  if (!userlist.intact()) throw new Error(`"${pooler.authFile}" was changed by somebody else: not reloaded`);
+  await console.reload();
   const known = await console.users();
   const missing = userlist.users.filter(user => !known.has(user));
   if (missing.length > 0)

@@ -5,7 +5,7 @@ import type { TestProject } from 'vitest/node';
 import { readRows, renderTable } from './table';
 
 const DOCUMENT = 'docs/reliability.md';
-const MARKS = /(<!-- table -->\n)[\s\S]*?(\n<!-- \/table -->)/;
+const MARKS = /(<!-- table -->)[\s\S]*?(<!-- \/table -->)/;
 
 /** Collects the rows of all files; prints them as one table at the end, and puts it into the document on request. */
 export default function setup({ provide }: TestProject): () => void {
@@ -23,7 +23,7 @@ export default function setup({ provide }: TestProject): () => void {
     if (!MARKS.test(document)) throw new Error(`${DOCUMENT} has no <!-- table --> marks`);
     writeFileSync(
       DOCUMENT,
-      document.replace(MARKS, (_, open: string, close: string) => `${open}\n${table}\n${close}`),
+      document.replace(MARKS, (_, open: string, close: string) => `${open}\n\n${table}\n\n${close}`),
     );
   };
 }

@@ -24,15 +24,7 @@ describe('reloadAndConfirm', () => {
   it('looks before it reloads, and asks after', async () => {
     const console = fakeConsole();
     expect(await reload(console)).toBe('1.18.0');
-    expect(console.calls).toEqual([
-      'version',
-      'setting',
-      'logins',
-      'holdLogins',
-      'logins',
-      'reload',
-      'users',
-    ]);
+    expect(console.calls).toEqual(['version', 'setting', 'logins', 'reload', 'users']);
   });
 
   it('waits for a moment without logins', async () => {
@@ -64,35 +56,10 @@ describe('reloadAndConfirm', () => {
     const console = fakeConsole({ logins: vi.fn().mockResolvedValue({ inFlight: 3, awaited: 1 }) });
     const reloaded = reload(console, userlist(), clock);
     await clock.advance(4_900);
-    expect(console.calls).not.toContain('holdLogins');
+    expect(console.calls).not.toContain('reload');
     await clock.advance(500);
     await reloaded;
     expect(console.calls).toContain('reload');
-  });
-
-  it('lets a login end that began between the look and the hold', async () => {
-    const clock = new ManualClock();
-    const logins = vi.fn().mockResolvedValueOnce({ inFlight: 0, awaited: 0 });
-    const console = fakeConsole({ logins: logins.mockResolvedValue({ inFlight: 1, awaited: 0 }) });
-    const reloaded = reload(console, userlist(), clock);
-    await clock.advance(100);
-    expect(console.calls.at(-1)).toBe('logins');
-    expect(console.calls).toContain('holdLogins');
-    logins.mockResolvedValue({ inFlight: 0, awaited: 0 });
-    await clock.advance(5);
-    await reloaded;
-    expect(console.calls.slice(-2)).toEqual(['reload', 'users']);
-  });
-
-  it('ends the hold where it can not reload', async () => {
-    const logins = vi.fn().mockResolvedValueOnce({ inFlight: 0, awaited: 0 });
-    const unwell = fakeConsole({ logins: logins.mockRejectedValue(new Error('query timeout')) });
-    await expect(reload(unwell)).rejects.toThrow('query timeout');
-    expect(unwell.calls.at(-1)).toBe('release');
-
-    const changed = fakeConsole();
-    await reload(changed, userlist({ intact: () => false })).catch(() => {});
-    expect(changed.calls.at(-1)).toBe('release');
   });
 
   it.each<[string, Partial<AdminConsole>, Partial<PublishedUserlist>, string]>([
