@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/tools.ts'],
     // cdktf's Testing helpers register matchers on the global `expect`.
     globals: true,
     testTimeout: 30_000,

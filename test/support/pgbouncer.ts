@@ -5,6 +5,9 @@ import { findCommand, RunningProcess } from './process';
 import { removeFolder, tempFolder } from './temp';
 import { giveToUnprivileged, unprivileged } from './unprivileged';
 
+/** Where Debian and Homebrew put it, which `PATH` may lack. */
+export const PGBOUNCER_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/opt/homebrew/bin'];
+
 export interface PgbouncerOptions {
   /** Text of `pgbouncer.ini`, or a function that makes it from the folder it will lie in. */
   readonly ini?: string | ((folder: string) => string);
@@ -120,10 +123,7 @@ export class Pgbouncer {
 
 /** @throws when PgBouncer is not on this machine; the error says how to install it. */
 export function findPgbouncer(): string {
-  const found = findCommand(
-    ['pgbouncer'],
-    ['/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin', '/usr/local/bin'],
-  );
+  const found = findCommand(['pgbouncer'], PGBOUNCER_FOLDERS);
   if (found) return found;
   throw new Error(
     'pgbouncer is neither in PATH nor in /usr/sbin: install it with "apt-get install pgbouncer" (Debian, Ubuntu) ' +
