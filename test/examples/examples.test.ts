@@ -9,18 +9,13 @@ import { allows, policyOf } from '../support/iam';
 import { podSecurityViolations } from '../support/kubernetes/pod-security';
 import { validateAll } from '../support/kubernetes/validate';
 import type { Json, Synthesized } from '../support/synth';
-import { providerMirror, reportNotRun, terraformCommand } from '../support/terraform';
+import { missingForTerraform, reportNotRun } from '../support/terraform';
 import { EXAMPLE_NAMES, podOf, STACKS, synthExample } from './fixtures';
 import { instances } from './two-instances';
 
 const FOLDER = join(__dirname, '..', '..', 'stacks', 'examples');
 
-const noProvider =
-  terraformCommand === undefined
-    ? 'terraform was not found in PATH'
-    : providerMirror === undefined
-      ? 'TF_CLI_CONFIG_FILE names no file that offers the providers'
-      : undefined;
+const noProvider = missingForTerraform('aws', 'kubernetes');
 if (noProvider !== undefined) reportNotRun('terraform validate of the examples', noProvider);
 
 describe('the examples', () => {

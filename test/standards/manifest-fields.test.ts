@@ -8,14 +8,9 @@ import { KINDS } from '../../stacks/manifests/kinds';
 import { canRun } from '../support/kubernetes/needs';
 import { definitionName, definitions, noSchemas, SUPPORTED_VERSIONS } from '../support/kubernetes/schemas';
 import type { Json } from '../support/synth';
-import { providerMirror, reportNotRun, terraformCommand, terraformFolder } from '../support/terraform';
+import { missingForTerraform, reportNotRun, terraformFolder } from '../support/terraform';
 
-const noProvider =
-  terraformCommand === undefined
-    ? 'terraform was not found in PATH'
-    : providerMirror === undefined
-      ? 'TF_CLI_CONFIG_FILE names no file that offers the providers'
-      : undefined;
+const noProvider = missingForTerraform('kubernetes');
 const check = 'the fields of the manifests against the schema of the provider';
 if (noProvider !== undefined) reportNotRun(check, noProvider);
 const ready = noProvider === undefined && canRun(check, noSchemas);

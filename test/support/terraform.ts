@@ -13,7 +13,7 @@ export const terraformCommand = findCommand(['terraform']);
  * folder that `TERRAFORM_PLUGIN_DIR` names, laid out as for `terraform init -plugin-dir`. Tests download no provider:
  * the AWS one alone is 700 MB.
  */
-export const providerMirror = ((): string | undefined => {
+const providerMirror = ((): string | undefined => {
   const { TF_CLI_CONFIG_FILE: file, TERRAFORM_PLUGIN_DIR: folder } = process.env;
   if (file !== undefined && existsSync(file)) return file;
   if (folder === undefined || !existsSync(folder)) return undefined;
