@@ -268,7 +268,6 @@ export type RefresherConfigInput = z.input<typeof refresherConfigSchema>;
 export type RefresherConfig = z.output<typeof refresherConfigSchema>;
 export type TargetConfig = RefresherConfig['targets'][number];
 export type OutputConfig = TargetConfig['outputs'][number];
-export type OutputFormat = OutputConfig['format'];
 export type PoolerConfig = RefresherConfig['poolers'][number];
 export type RenewalConfig = RefresherConfig['renewal'];
 export type CredentialSourceName = RefresherConfig['credentials'];

@@ -57,7 +57,7 @@ export class CredentialCache {
     timeout.catch(() => {});
     try {
       const credentials = await Promise.race([provider(), timeout]);
-      if (this.expired(credentials)) {
+      if (this.lifeMs(credentials) <= 0) {
         throw new RefresherError(
           'credentials',
           'the source handed out credentials that have expired already',
@@ -69,9 +69,5 @@ export class CredentialCache {
     } finally {
       answered.abort();
     }
-  }
-
-  private expired(credentials: Credentials): boolean {
-    return this.lifeMs(credentials) <= 0;
   }
 }

@@ -120,7 +120,7 @@ export async function renew(
   const draw = ports.random();
   const errors = new Map<TargetState, unknown>();
 
-  let renewed: Renewed[] = [];
+  const renewed: Renewed[] = [];
   try {
     const credentials = await ports.credentials();
     for (const target of due) {
@@ -132,7 +132,6 @@ export async function renew(
       }
     }
   } catch (error) {
-    renewed = [];
     for (const target of due) errors.set(target, error);
   }
 
